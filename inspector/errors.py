@@ -9,6 +9,7 @@
     ├── DataError                training or measuring data has mistakes (all listed)
     ├── CaseError                a judge case is malformed
     ├── StorageError             the database or the record folder does not do what is needed
+    │   ├── AlreadyReviewed      somebody else has reviewed the part since it was shown
     │   ├── NotMigrated          the database schema is not the one this version writes
     │   └── StorageFull          no space is left, or the folder cannot be written
     ├── CameraError              a camera cannot be opened or gave no picture
@@ -83,6 +84,10 @@ class StorageError(InspectorError):
     """The database or the record folder does not do what is needed."""
 
     exit_code = 5
+
+
+class AlreadyReviewed(StorageError):
+    """Somebody else has reviewed the part since it was shown."""
 
 
 class NotMigrated(StorageError):

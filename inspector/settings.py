@@ -10,19 +10,27 @@ own `inspector/assets`; any other relative path is taken from the working direct
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from inspector.domain import Check, Clause, DateCheck, DefectCheck, Severity, Standard, TextCheck
+from inspector.domain import (
+    Check,
+    Clause,
+    CodeCheck,
+    DateCheck,
+    DefectCheck,
+    Severity,
+    Standard,
+    TextCheck,
+)
 from inspector.errors import SettingsError
+from inspector.settings_file import SettingsFile, read_settings_file
 
 PACKAGE = Path(__file__).parent
 SHIPPED = PACKAGE / "_shipped" / "configs"
@@ -35,6 +43,12 @@ class Settings(BaseModel):
     """A part of a settings file; unknown keys are mistakes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _expect_once(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"expected each {what} once, found twice: {', '.join(twice)}")
 
 
 # --- standard ---------------------------------------------------------------------------------
@@ -53,13 +67,11 @@ class StandardSettings(Settings):
     title: str = Field(description="title as it appears on the dashboard")
     clauses: tuple[ClauseSettings, ...] = Field(min_length=1, description="in reading order")
 
-    @model_validator(mode="after")
-    def _ids_are_unique(self) -> StandardSettings:
-        ids = [clause.id for clause in self.clauses]
-        twice = sorted({i for i in ids if ids.count(i) > 1})
-        if twice:
-            raise ValueError(f"expected each clause id once, found twice: {', '.join(twice)}")
-        return self
+    @field_validator("clauses")
+    @classmethod
+    def _ids_are_unique(cls, clauses: tuple[ClauseSettings, ...]) -> tuple[ClauseSettings, ...]:
+        _expect_once("clause id", [clause.id for clause in clauses])
+        return clauses
 
 
 # --- recipe -----------------------------------------------------------------------------------
@@ -121,17 +133,42 @@ class RecipeSettings(Settings):
         "hold", description="what a violated minor clause does to the part"
     )
 
+    @model_validator(mode="after")
+    def _text_fields_are_read(self) -> RecipeSettings:
+        if self.text_fields and not self.read_text:
+            raise ValueError("expected read_text: true where there are text_fields, found it off")
+        return self
+
+    @field_validator("zones")
+    @classmethod
+    def _zones_are_unique(cls, zones: tuple[ZoneSettings, ...]) -> tuple[ZoneSettings, ...]:
+        _expect_once("zone", [zone.name for zone in zones])
+        return zones
+
+    @field_validator("text_fields")
+    @classmethod
+    def _fields_are_unique(
+        cls, fields: tuple[TextFieldSettings, ...]
+    ) -> tuple[TextFieldSettings, ...]:
+        _expect_once("text field", [field.field for field in fields])
+        return fields
+
 
 # --- station ----------------------------------------------------------------------------------
 
 
 class CameraSettings(Settings):
-    id: str = Field(pattern=NAME_PATTERN.pattern)
+    id: str = Field(pattern=f"^{NAME_PATTERN.pattern}$")
     driver: Literal["folder"] = Field("folder", description="folder: a picture per part and view")
-    folder: Path = Field(description="holds PART.png or PART_VIEW.png")
+    folder: Path = Field(description="holds PART.png or PART_VIEW.png, or the same as .jpg")
     latency_bound_ms: float = Field(
         0, ge=0, description="a frame counts only if received this much after the trigger"
     )
+
+    @field_validator("folder", mode="before")
+    @classmethod
+    def _folder_may_be_an_asset(cls, folder: object) -> object:
+        return resolve_asset(folder) if isinstance(folder, str) else folder
 
 
 class MqttSettings(Settings):
@@ -162,7 +199,7 @@ class MqttSettings(Settings):
 
 
 class StationSettings(Settings):
-    station_id: str = Field(pattern=NAME_PATTERN.pattern)
+    station_id: str = Field(pattern=f"^{NAME_PATTERN.pattern}$")
     database: str = Field(description="SQLAlchemy URL; a password only by ${VARIABLE}")
     records: Path = Field(description="folder for the spool and the pictures")
     cameras: tuple[CameraSettings, ...] = Field(min_length=1)
@@ -184,11 +221,25 @@ class StationSettings(Settings):
             raise ValueError("expected sqlite:///FILE or postgresql+psycopg://HOST/NAME")
         return url
 
+    @field_validator("cameras")
+    @classmethod
+    def _ids_are_unique(cls, cameras: tuple[CameraSettings, ...]) -> tuple[CameraSettings, ...]:
+        _expect_once("camera id", [camera.id for camera in cameras])
+        return cameras
+
+    @field_validator("recipes")
+    @classmethod
+    def _recipes_are_unique(cls, recipes: tuple[str, ...]) -> tuple[str, ...]:
+        _expect_once("recipe", list(recipes))
+        return recipes
+
     @model_validator(mode="after")
-    def _camera_ids_are_unique(self) -> StationSettings:
-        ids = [camera.id for camera in self.cameras]
-        if len(set(ids)) != len(ids):
-            raise ValueError(f"expected each camera id once, got {', '.join(ids)}")
+    def _deadlines_fit(self) -> StationSettings:
+        if not self.answer_margin_ms < self.deadline_ms <= self.deadline_max_ms:
+            raise ValueError(
+                "expected answer_margin_ms < deadline_ms ≤ deadline_max_ms, got "
+                f"{self.answer_margin_ms}, {self.deadline_ms} and {self.deadline_max_ms}"
+            )
         return self
 
     @property
@@ -215,6 +266,7 @@ class Recipe:
 
 
 _S = TypeVar("_S", bound=Settings)
+_T = TypeVar("_T")
 
 
 def load_station(path: Path) -> StationSettings:
@@ -222,7 +274,7 @@ def load_station(path: Path) -> StationSettings:
 
     Raises `SettingsError` with every mistake of the file.
     """
-    return _load(path, StationSettings)[0]
+    return _validated(read_settings_file(path), StationSettings)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -231,30 +283,25 @@ def load_recipe(name: str) -> Recipe:
     Raises `SettingsError` with every mistake of both files, and of what one says of the other.
     """
     path = _find("recipes", name)
-    settings, rev, lines = _load(path, RecipeSettings)
-    standard = load_standard(settings.standard)
-    mistakes = tuple(
-        f"{path}:{lines.line(('standard',))}: standard: {what}"
-        for what in _disagreements(settings, standard)
-    )
-    if mistakes:
-        raise SettingsError(mistakes)
-    return Recipe(name=path.stem, rev=rev, settings=settings, standard=standard)
+    file = read_settings_file(path)
+    mistakes: list[str] = []
+    settings = _collected(mistakes, lambda: _validated(file, RecipeSettings))
+    standard = _collected(mistakes, lambda: _standard_of(file))
+    if settings is not None and standard is not None:
+        mistakes += (
+            file.mistake(("standard",), what) for what in _disagreements(settings, standard)
+        )
+    if mistakes or settings is None or standard is None:
+        raise SettingsError(tuple(mistakes))
+    return Recipe(name=path.stem, rev=file.sha256, settings=settings, standard=standard)
 
 
 def load_standard(name: str) -> Standard:
-    """Return the quality standard of that name or path."""
-    path = _find("standards", name)
-    settings, rev, _ = _load(path, StandardSettings)
-    return Standard(
-        name=path.stem,
-        title=settings.title,
-        rev=rev,
-        clauses=tuple(
-            Clause(id=c.id, text=" ".join(c.text.split()), severity=c.severity, check=c.check)
-            for c in settings.clauses
-        ),
-    )
+    """Return the quality standard of that name or path.
+
+    Raises `SettingsError` with every mistake of the file.
+    """
+    return _standard_at(_find("standards", name))
 
 
 def shipped_configs() -> Path:
@@ -269,21 +316,64 @@ def resolve_asset(path: str) -> Path:
     return Path(path)
 
 
+def _collected(mistakes: list[str], load: Callable[[], _T | None]) -> _T | None:
+    """Return what `load` loads; where that fails, add its mistakes and return None."""
+    try:
+        return load()
+    except SettingsError as exc:
+        mistakes += exc.mistakes
+        return None
+
+
+def _standard_of(recipe: SettingsFile) -> Standard | None:
+    """Return the standard that a recipe's file names, None where it names none."""
+    named = recipe.content.get("standard")
+    if not isinstance(named, str):
+        return None  # a mistake of the recipe, reported with its others
+    try:
+        path = _find("standards", named)
+    except SettingsError as exc:
+        raise SettingsError(
+            tuple(recipe.mistake(("standard",), what) for what in exc.mistakes)
+        ) from exc
+    return _standard_at(path)
+
+
+def _standard_at(path: Path) -> Standard:
+    file = read_settings_file(path)
+    settings = _validated(file, StandardSettings)
+    return Standard(
+        name=path.stem,
+        title=settings.title,
+        rev=file.sha256,
+        clauses=tuple(
+            Clause(id=c.id, text=" ".join(c.text.split()), severity=c.severity, check=c.check)
+            for c in settings.clauses
+        ),
+    )
+
+
 def _disagreements(settings: RecipeSettings, standard: Standard) -> Iterator[str]:
+    """Yield what a clause's check asks for and the recipe does not give."""
     zones = {zone.name for zone in settings.zones}
     fields = {field.field for field in settings.text_fields}
     for clause in standard.clauses:
+        expected = f"clause {clause.id}: expected"
         match clause.check:
             case DefectCheck() as check:
+                if settings.detector is None:
+                    yield f"{expected} a detector in the recipe, found none"
                 for zone in (check.inside, check.outside):
                     if zone is not None and zone not in zones:
-                        yield f"clause {clause.id}: expected a zone of the recipe, found {zone!r}"
+                        yield f"{expected} a zone of the recipe, found {zone!r}"
+                measured = check.larger_than_mm is not None or check.total_at_most_mm is not None
+                if measured and settings.px_per_mm is None:
+                    yield f"{expected} px_per_mm in the recipe, found none for a size in mm"
             case TextCheck() | DateCheck() as check:
                 if check.field not in fields:
-                    yield (
-                        f"clause {clause.id}: expected a text field of the recipe, "
-                        f"found {check.field!r}"
-                    )
+                    yield f"{expected} a text field of the recipe, found {check.field!r}"
+            case CodeCheck() if not settings.read_codes:
+                yield f"{expected} read_codes: true in the recipe, found it off"
 
 
 def _find(folder: str, name: str) -> Path:
@@ -301,38 +391,18 @@ def _find(folder: str, name: str) -> Path:
     )
 
 
-def _load(path: Path, kind: type[_S]) -> tuple[_S, str, _Lines]:
+def _validated(file: SettingsFile, kind: type[_S]) -> _S:
+    mistakes = list(file.mistakes)
     try:
-        raw = path.read_bytes()
-        text = raw.decode("utf-8")
-    except OSError as exc:
-        raise SettingsError((f"{path}: expected a settings file: {exc.strerror}",)) from exc
-    except UnicodeDecodeError as exc:
-        raise SettingsError((f"{path}: expected UTF-8 text: {exc.reason}",)) from exc
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        problem = getattr(exc, "problem", None) or "not YAML"
-        raise SettingsError((f"{path}:{line}: expected YAML: {problem}",)) from exc
-    if not isinstance(node, yaml.MappingNode):
-        raise SettingsError((f"{path}:1: expected keys and values, found none",))
-    lines = _Lines(node)
-    mistakes = [f"{path}:{line}: {key}: expected once, found twice" for line, key in lines.twice]
-    content = _interpolated(yaml.safe_load(text), (), lines, path, mistakes)
-    try:
-        settings = kind.model_validate(content)
+        settings = kind.model_validate(file.content)
     except ValidationError as exc:
         for error in exc.errors():
-            location = tuple(error["loc"])
             if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
                 continue  # short only because its items, reported themselves, were dropped
-            key = ".".join(str(part) for part in lines.known(location)) or "(file)"
-            mistakes.append(f"{path}:{lines.line(location)}: {key}: {_worded(error)}")
+            mistakes.append(file.mistake(tuple(error["loc"]), _worded(error)))
     if mistakes:
         raise SettingsError(tuple(mistakes))
-    return settings, hashlib.sha256(raw).hexdigest(), lines
+    return settings
 
 
 def _worded(error: Any) -> str:
@@ -345,75 +415,3 @@ def _worded(error: Any) -> str:
             return str(error["ctx"]["error"])
     found = repr(error["input"])
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}, found {found[:80]}"
-
-
-def _interpolated(
-    value: Any, at: tuple[str | int, ...], lines: _Lines, path: Path, mistakes: list[str]
-) -> Any:
-    if isinstance(value, dict):
-        return {k: _interpolated(v, (*at, str(k)), lines, path, mistakes) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_interpolated(v, (*at, i), lines, path, mistakes) for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-    for name in re.findall(r"\$\{(\w+)\}", value):
-        if name in os.environ:
-            value = value.replace(f"${{{name}}}", os.environ[name])
-        else:
-            key = ".".join(str(part) for part in at)
-            mistakes.append(
-                f"{path}:{lines.line(at)}: {key}: expected the environment variable {name}, "
-                "found it unset"
-            )
-    if at and at[-1] == "database" and _has_literal_password(value, lines.raw(at)):
-        mistakes.append(
-            f"{path}:{lines.line(at)}: database: expected the password from the environment "
-            "(${VARIABLE}), found it written in the file"
-        )
-    return value
-
-
-def _has_literal_password(url: str, written: str | None) -> bool:
-    found = re.match(r"[^:/]+://[^:/@]*:([^@]*)@", url)
-    return found is not None and written is not None and f":{found.group(1)}@" in written
-
-
-class _Lines:
-    """Where each key of a YAML document stands."""
-
-    def __init__(self, root: yaml.MappingNode) -> None:
-        self._at: dict[tuple[str, ...], tuple[int, str | None]] = {(): (1, None)}
-        self.twice: list[tuple[int, str]] = []
-        self._walk(root, ())
-
-    def _walk(self, node: yaml.Node, at: tuple[str, ...]) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                here = (*at, str(key.value))
-                if here in self._at:
-                    self.twice.append((key.start_mark.line + 1, ".".join(here)))
-                written = value.value if isinstance(value, yaml.ScalarNode) else None
-                self._at[here] = (key.start_mark.line + 1, written)
-                self._walk(value, here)
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                self._at[(*at, str(index))] = (value.start_mark.line + 1, None)
-                self._walk(value, (*at, str(index)))
-
-    def known(self, location: tuple[str | int, ...]) -> tuple[str, ...]:
-        """Return `location` without the parts pydantic adds for unions."""
-        found: tuple[str, ...] = ()
-        for index, part in enumerate(location):
-            last = index == len(location) - 1
-            if (*found, str(part)) in self._at or (last and not str(part)[:1].isupper()):
-                found = (*found, str(part))
-        return found
-
-    def line(self, location: tuple[str | int, ...]) -> int:
-        found = self.known(location)
-        while found not in self._at:
-            found = found[:-1]
-        return self._at[found][0]
-
-    def raw(self, location: tuple[str | int, ...]) -> str | None:
-        return self._at.get(tuple(str(part) for part in location), (1, None))[1]

@@ -1,0 +1,1 @@
+"""Rows, pictures and the spool: what a station has seen and said, kept through crashes."""

@@ -1,0 +1,209 @@
+"""The door to the database: connections, transactions and the version of the schema.
+
+SQLite is a file beside the station, PostgreSQL a server of the plant; the same code runs on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from inspector.errors import NotMigrated, StorageError
+from inspector.settings import PACKAGE
+from inspector.storage.failures import naming_the_database, naming_the_path
+
+BUSY_TIMEOUT_S = 5
+SHIPPED = PACKAGE / "_shipped" / "migrations"
+# two upgrades of one PostgreSQL database at a time would both create the tables
+_UPGRADE_LOCK = 0x696E7370
+_REMEDY = "run `inspector db upgrade`"
+
+
+class Database:
+    """An open database of this version's schema. Any thread may call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(inspector_writes=True)
+        self._shown = engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one moment of the database and writes nothing."""
+        with naming_the_database(self._shown), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection in a transaction: committed at the end, rolled back on an error.
+
+        On SQLite the lock is taken at the start, so that two writers wait for each other and never
+        meet halfway.
+        """
+        with naming_the_database(self._shown), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection; the last one of a SQLite file folds its WAL back into it."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Return the database at `url`, its schema checked.
+
+    Raises `NotMigrated` where the schema is not this version's and `StorageError` where it cannot
+    be reached. Creates nothing: that is `upgrade`.
+    """
+    engine = _existing(url)
+    try:
+        _require_head(engine)
+    except StorageError:
+        engine.dispose()
+        raise
+    return Database(engine)
+
+
+def check(url: str) -> str:
+    """Return the schema's revision; raise as `open_database` does."""
+    engine = _existing(url)
+    try:
+        return _require_head(engine)
+    finally:
+        engine.dispose()
+
+
+def upgrade(url: str) -> str:
+    """Bring the database to this version's schema, in one transaction, and return its revision.
+
+    Creates a SQLite file and its folder. What is recorded stays.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite":
+        file = Path(str(parsed.database))
+        with naming_the_path(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+    engine = _engine(parsed)
+    configuration = Config()
+    # ConfigParser reads % as the start of an interpolation
+    configuration.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    try:
+        with naming_the_database(parsed.render_as_string(hide_password=True)):
+            writer = engine.execution_options(inspector_writes=True)
+            with writer.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK}
+                    )
+                _refuse_unknown(connection)
+                configuration.attributes["connection"] = connection
+                command.upgrade(configuration, "head")
+        return _require_head(engine)
+    finally:
+        engine.dispose()
+
+
+def migrations() -> Path:
+    """Return the folder of the migrations: in an installed package, else in the checkout."""
+    return SHIPPED if SHIPPED.is_dir() else PACKAGE.parent / "migrations"
+
+
+def _existing(url: str) -> Engine:
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).is_file():
+        raise NotMigrated(f"{parsed.database}: expected a database, found none; {_REMEDY}")
+    return _engine(parsed)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as exc:
+        # the text may hold a password, so it is not repeated
+        raise StorageError(
+            "expected a database URL, sqlite:///FILE or postgresql+psycopg://HOST/NAME, "
+            "found something else"
+        ) from exc
+    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise StorageError(
+            "expected sqlite:///FILE or postgresql+psycopg://HOST/NAME, "
+            f"found {parsed.drivername}://"
+        )
+    if parsed.drivername == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise StorageError("expected sqlite:///FILE, found a database in memory, which keeps none")
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url,
+        # a server that was restarted is noticed before a record is given to a dead connection
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": BUSY_TIMEOUT_S,
+            "options": f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s",
+        },
+    )
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # without this, pysqlite opens transactions by itself, and not before DDL or SELECT
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
+        "journal_mode=WAL",
+        # in WAL mode only FULL syncs each commit
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("inspector_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _require_head(engine: Engine) -> str:
+    head = _scripts().get_current_head()
+    shown = engine.url.render_as_string(hide_password=True)
+    with naming_the_database(shown), engine.connect() as connection:
+        _refuse_unknown(connection)
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found is None or found != head:
+        raise NotMigrated(
+            f"{shown}: expected schema {head}, found {found or 'no tables'}; {_REMEDY}"
+        )
+    return found
+
+
+def _refuse_unknown(connection: Connection) -> None:
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if found is not None and found not in known:
+        shown = connection.engine.url.render_as_string(hide_password=True)
+        raise NotMigrated(
+            f"{shown}: expected a schema that this version knows, found {found}, which a newer "
+            "version made; install that version"
+        )
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(migrations()))

@@ -1,0 +1,90 @@
+"""Pictures of parts on disk, by day: `YYYY/MM/DD/<inspection id>.png`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from uuid import UUID
+
+from inspector import images
+from inspector.domain import Bgr
+from inspector.errors import StorageError
+from inspector.storage.failures import naming_the_path
+
+BYTES_PER_MB = 1_000_000
+_PARTIAL = ".partial"
+
+
+class Pictures:
+    """A folder of pictures. Any thread may call; several stations may share the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with naming_the_path(folder):
+            (folder / _PARTIAL).mkdir(parents=True, exist_ok=True)
+
+    def path(self, inspection_id: UUID, captured_at: datetime) -> str:
+        """Return where the picture of that part belongs, relative to the folder, by its UTC day."""
+        return f"{captured_at.astimezone(UTC):%Y/%m/%d}/{inspection_id}.png"
+
+    def save(self, bgr: Bgr, relative: str) -> None:
+        """Write the picture so that it is there completely or not at all, and on the disk.
+
+        Raises `StorageFull` or `StorageError`; nothing is left of a picture that did not fit.
+        """
+        target = self._inside(relative)
+        content = images.encode_png(bgr)
+        partial = self.folder / _PARTIAL / target.name
+        with naming_the_path(target):
+            try:
+                with partial.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial.replace(target)
+            except OSError:
+                partial.unlink(missing_ok=True)
+                raise
+            # a new day makes new folders, and their names must last too
+            for folder in (target.parent, *target.parent.parents):
+                fsync_folder(folder)
+                if folder == self.folder:
+                    break
+
+    def load(self, relative: str) -> Bgr:
+        """Return the picture; raise `PictureError` where it is gone or cannot be read."""
+        return images.read(self._inside(relative))
+
+    def free_mb(self) -> int:
+        """Return the free space of the disk in MB (1,000,000 bytes)."""
+        with naming_the_path(self.folder):
+            return shutil.disk_usage(self.folder).free // BYTES_PER_MB
+
+    def clear_partial(self) -> int:
+        """Remove pictures that a crash cut short and return how many; call before the first save.
+
+        A station that shares the folder must not be saving meanwhile.
+        """
+        with naming_the_path(self.folder):
+            partial = tuple((self.folder / _PARTIAL).iterdir())
+            for path in partial:
+                path.unlink(missing_ok=True)
+        return len(partial)
+
+    def _inside(self, relative: str) -> Path:
+        parts = PurePosixPath(relative)
+        if parts.is_absolute() or ".." in parts.parts or not parts.name:
+            raise StorageError(f"expected a path inside {self.folder}, found {relative!r}")
+        return self.folder / parts
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in `folder` last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

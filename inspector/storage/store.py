@@ -1,0 +1,231 @@
+"""All that is written to the database; reading for people is in `queries`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, case, func, insert, select, text, update
+
+from inspector.domain import Decision, Inspection
+from inspector.errors import AlreadyReviewed, StorageError
+from inspector.storage.database import Database
+from inspector.storage.records import inspection_to_json, json_text
+from inspector.storage.rows import child_rows, inspection_row
+from inspector.storage.schema import (
+    HourRow,
+    InspectionRow,
+    ModelRow,
+    OutboxRow,
+    ReviewRow,
+    StationEventRow,
+)
+
+_TURN_LOCK = 0x7265636F
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxMessage:
+    """A record for `<base>/record`; `payload` is JSON text of schema record/1 with its `seq`."""
+
+    seq: int
+    inspection_id: UUID
+    station_id: str
+    payload: str
+
+
+class Store:
+    """The writes. Any thread may call; each method is one transaction, on disk when it returns.
+
+    Raises `StorageFull` or `StorageError`; then nothing of that call is in the database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, inspection: Inspection) -> int:
+        """Write the row of a part, all that belongs to it and its outbox message; return its seq.
+
+        A part that is there already, by its id, is left as it is.
+        """
+        with self._database.writing() as connection:
+            _take_turn(connection)
+            known = connection.scalar(
+                select(InspectionRow.seq).where(InspectionRow.id == inspection.id)
+            )
+            if known is not None:
+                return known
+            seq = 1 + (connection.scalar(select(func.max(InspectionRow.seq))) or 0)
+            connection.execute(insert(InspectionRow), inspection_row(inspection, seq))
+            for table, rows in child_rows(inspection):
+                if rows:
+                    connection.execute(insert(table), rows)
+            connection.execute(
+                insert(OutboxRow),
+                {
+                    "seq": seq,
+                    "inspection_id": inspection.id,
+                    "station_id": inspection.station_id,
+                    "payload": json_text(_with_seq(inspection, seq)),
+                    "published": False,
+                },
+            )
+            _count(connection, inspection)
+        return seq
+
+    def pending_outbox(
+        self, limit: int, *, station_id: str | None = None
+    ) -> tuple[OutboxMessage, ...]:
+        """Return the oldest unpublished records, by seq; of one station where it is named."""
+        asked = select(OutboxRow.__table__).where(~OutboxRow.published)
+        if station_id is not None:
+            asked = asked.where(OutboxRow.station_id == station_id)
+        with self._database.reading() as connection:
+            return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
+
+    def outbox_after(self, seq: int, *, station_id: str, limit: int) -> tuple[OutboxMessage, ...]:
+        """Return records of a station with a seq above `seq`, published or not: a replay."""
+        asked = select(OutboxRow.__table__).where(
+            OutboxRow.station_id == station_id, OutboxRow.seq > seq
+        )
+        with self._database.reading() as connection:
+            return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
+
+    def mark_published(self, seqs: tuple[int, ...]) -> None:
+        """Note that the broker has acknowledged these records."""
+        if not seqs:
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                update(OutboxRow).where(OutboxRow.seq.in_(seqs)).values(published=True)
+            )
+
+    def add_review(
+        self,
+        inspection_id: UUID,
+        *,
+        reviewer: str,
+        decision: Decision,
+        reason: str,
+        note: str,
+        at: datetime,
+        seen_reviews: int | None = None,
+    ) -> None:
+        """Add what a person decided and take the part off the review queue.
+
+        Nothing overwrites an earlier review; the newest counts. `seen_reviews` is how many the
+        reviewer was shown: `AlreadyReviewed` where there are more by now, and nothing is written.
+        """
+        with self._database.writing() as connection:
+            closed = connection.execute(
+                update(InspectionRow)
+                .where(InspectionRow.id == inspection_id)
+                .values(open_review=False)
+            )
+            if closed.rowcount != 1:
+                raise StorageError(f"expected an inspection {inspection_id}, found none")
+            if seen_reviews is not None:
+                _refuse_unseen_review(connection, inspection_id, seen_reviews)
+            connection.execute(
+                insert(ReviewRow),
+                {
+                    "id": uuid4(),
+                    "inspection_id": inspection_id,
+                    "reviewer": reviewer,
+                    "decision": decision.value,
+                    "reason": reason,
+                    "note": note,
+                    "at": at,
+                },
+            )
+
+    def add_station_event(self, station_id: str, kind: str, detail: str, at: datetime) -> None:
+        """Add what happened to a station."""
+        with self._database.writing() as connection:
+            connection.execute(
+                insert(StationEventRow),
+                {"id": uuid4(), "station_id": station_id, "kind": kind, "detail": detail, "at": at},
+            )
+
+    def register_model(self, name: str, kind: str, sha256: str, at: datetime) -> None:
+        """Note a model that judges from now on; a known one is left as it is."""
+        with self._database.writing() as connection:
+            _take_turn(connection)
+            known = connection.scalar(select(ModelRow.name).where(ModelRow.sha256 == sha256))
+            if known is None:
+                connection.execute(
+                    insert(ModelRow),
+                    {"sha256": sha256, "name": name, "kind": kind, "first_seen_at": at},
+                )
+
+
+def _take_turn(connection: Connection) -> None:
+    """Wait until no other station is between looking for a row and writing it.
+
+    So `seq` grows in commit order too, and a reader that continues after the last `seq` it saw
+    misses nothing. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN_LOCK})
+
+
+def _refuse_unseen_review(connection: Connection, inspection_id: UUID, seen: int) -> None:
+    # the caller has just updated the part's row, so that a second reviewer waits for the first
+    reviewers = connection.scalars(
+        select(ReviewRow.reviewer)
+        .where(ReviewRow.inspection_id == inspection_id)
+        .order_by(ReviewRow.at)
+    ).all()
+    if len(reviewers) > seen:
+        raise AlreadyReviewed(
+            f"{reviewers[-1]} reviewed this part while it was shown (expected {seen} reviews, "
+            f"found {len(reviewers)}); look at what was decided, then decide again if need be"
+        )
+
+
+def _with_seq(inspection: Inspection, seq: int) -> dict[str, Any]:
+    record = inspection_to_json(inspection)
+    return {"schema": record.pop("schema"), "seq": seq, **record}
+
+
+def _messages(connection: Connection, asked: Any) -> tuple[OutboxMessage, ...]:
+    return tuple(
+        OutboxMessage(
+            seq=row.seq,
+            inspection_id=row.inspection_id,
+            station_id=row.station_id,
+            payload=row.payload,
+        )
+        for row in connection.execute(asked)
+    )
+
+
+def _count(connection: Connection, inspection: Inspection) -> None:
+    total_ms = float(inspection.timings.total_ms)
+    key = {
+        "hour": inspection.triggered_at.replace(minute=0, second=0, microsecond=0),
+        "station_id": inspection.station_id,
+        "product": inspection.product,
+        "decision": inspection.verdict.decision.value,
+        "reason": inspection.verdict.reason.value,
+        "sent": inspection.sent_decision or "NONE",
+    }
+    # the caller holds the lock of the writer, so nobody inserts between these two
+    counted = connection.execute(
+        update(HourRow)
+        .filter_by(**key)
+        .values(
+            parts=HourRow.parts + 1,
+            total_ms_sum=HourRow.total_ms_sum + total_ms,
+            total_ms_max=case(
+                (HourRow.total_ms_max < total_ms, total_ms), else_=HourRow.total_ms_max
+            ),
+        )
+    )
+    if counted.rowcount == 0:
+        connection.execute(
+            insert(HourRow),
+            {**key, "parts": 1, "total_ms_sum": total_ms, "total_ms_max": total_ms},
+        )
