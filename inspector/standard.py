@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date
 from typing import Literal
 
 from inspector.domain import (
@@ -26,6 +25,7 @@ from inspector.domain import (
     Reason,
     TextCheck,
 )
+from inspector.quantities import printed_date
 
 Missing = Literal["hold", "fail"]
 ANY = "any"
@@ -263,30 +263,6 @@ def _date(wanted: DateCheck, evidence: Evidence, *, missing: Missing) -> CheckRe
         ),
         evidence=_refs("text", [index]),
     )
-
-
-def printed_date(text: str) -> date | None:
-    """Return the one date in `text` (YYYY-MM-DD, YYYY-MM, DD.MM.YYYY), None where there is none.
-
-    A month without a day ends with its last day, as on food and drugs (ISO 8601; Regulation (EU)
-    No 1169/2011, annex X).
-    """
-    if found := re.search(r"\b(\d{4})-(\d{2})-(\d{2})\b", text):
-        year, month, day = (int(part) for part in found.groups())
-    elif found := re.search(r"\b(\d{1,2})[./](\d{1,2})[./](\d{4})\b", text):
-        day, month, year = (int(part) for part in found.groups())
-    elif found := re.search(r"\b(\d{4})-(\d{2})\b", text):
-        year, month = (int(part) for part in found.groups())
-        try:
-            return date.fromordinal(date(year + month // 12, month % 12 + 1, 1).toordinal() - 1)
-        except ValueError:
-            return None
-    else:
-        return None
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
 
 
 def _not_read(what: str, reason: Reason, missing: Missing) -> CheckResult:

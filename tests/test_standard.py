@@ -19,7 +19,7 @@ from inspector.domain import (
     TextCheck,
     TextLine,
 )
-from inspector.standard import check, printed_date
+from inspector.standard import check
 
 BOX = Box(x0=0, y0=0, x1=10, y1=10)
 
@@ -180,8 +180,3 @@ def test_a_code_of_another_kind_is_not_the_code_asked_for():
 def test_remaining_life_is_counted_in_days(text, expected):
     wanted = DateCheck(field="expiry", min_days_left=30)
     assert outcome(wanted, evidence(texts=[line(text, field="expiry")])).outcome is expected
-
-
-def test_a_month_ends_with_its_last_day():
-    assert printed_date("2026-12") == date(2026, 12, 31)
-    assert printed_date("2028-02") == date(2028, 2, 29)

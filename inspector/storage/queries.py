@@ -9,58 +9,22 @@ nothing left, and is never counted as a pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    func,
-    literal_column,
-    select,
-    tuple_,
-)
+from sqlalchemy import ColumnElement, Row, func, literal_column, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from inspector.domain import (
-    Box,
-    ClauseFinding,
-    Code,
-    DecidedBy,
-    Decision,
-    Detection,
-    EvidenceKind,
-    EvidenceRef,
-    Findings,
-    Inspection,
-    Judgement,
-    Provenance,
-    Reason,
-    TextLine,
-    Timings,
-    Verdict,
-)
+from inspector.domain import Decision, Reason
 from inspector.storage.database import Database
-from inspector.storage.schema import (
-    ClauseFindingRow,
-    CodeRow,
-    DefectRow,
-    HourRow,
-    InspectionRow,
-    ReviewRow,
-    StationEventRow,
-    TextLineRow,
-)
+from inspector.storage.recorded import clause_ids
+from inspector.storage.schema import HourRow, InspectionRow, StationEventRow
 
 HOUR = timedelta(hours=1)
 # As the partial index words it, or SQLite does not take the index.
-_OPEN_REVIEW: ColumnElement[bool] = literal_column("inspections.open_review", Boolean)
+_OPEN_REVIEW = cast("ColumnElement[bool]", literal_column("inspections.open_review"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,27 +82,6 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """What a person decided on a part."""
-
-    reviewer: str
-    decision: Decision
-    reason: str
-    note: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedPart:
-    """All that is known of one part; reviews oldest first."""
-
-    seq: int
-    inspection: Inspection
-    reviews: tuple[Review, ...]
-    open_review: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StationEvent:
     station_id: str
     kind: str
@@ -169,7 +112,7 @@ class Counts:
         return self.passed + self.failed + self.held + self.none
 
 
-_SUMMARY = (
+_SUMMARY: tuple[InstrumentedAttribute[Any], ...] = (
     InspectionRow.id,
     InspectionRow.seq,
     InspectionRow.station_id,
@@ -197,28 +140,22 @@ def parts(
     database: Database, where: PartFilter, *, limit: int, after: Cursor | None = None
 ) -> Page:
     """Return at most `limit` parts, newest first, those older than `after` where it is given."""
+    conditions = _conditions(where)
+    if after is not None:
+        place = tuple_(InspectionRow.triggered_at, InspectionRow.seq)
+        conditions.append(place < (after.triggered_at, after.seq))
+    statement = (
+        select(*_SUMMARY)
+        .where(*conditions)
+        .order_by(InspectionRow.triggered_at.desc(), InspectionRow.seq.desc())
+        .limit(limit + 1)
+    )
     with database.reading() as connection:
-        rows = connection.execute(parts_statement(where, limit=limit + 1, after=after)).all()
+        rows = connection.execute(statement).all()
     shown = tuple(_summary(row) for row in rows[:limit])
     more = len(rows) > limit
     older = Cursor(triggered_at=shown[-1].triggered_at, seq=shown[-1].seq) if more else None
     return Page(parts=shown, older=older)
-
-
-def parts_statement(
-    where: PartFilter, *, limit: int, after: Cursor | None
-) -> Select[*tuple[Any, ...]]:
-    """Return the select behind `parts`."""
-    place = tuple_(InspectionRow.triggered_at, InspectionRow.seq)
-    conditions = _conditions(where)
-    if after is not None:
-        conditions.append(place < (after.triggered_at, after.seq))
-    return (
-        select(*_SUMMARY)
-        .where(*conditions)
-        .order_by(InspectionRow.triggered_at.desc(), InspectionRow.seq.desc())
-        .limit(limit)
-    )
 
 
 def newest_picture(database: Database, *, station_id: str | None = None) -> PartSummary | None:
@@ -231,21 +168,14 @@ def review_queue(
     database: Database, *, limit: int, newest_first: bool = False, after_seq: int | None = None
 ) -> tuple[PartSummary, ...]:
     """Return parts that wait for a person, beyond `after_seq` in the order asked for."""
-    statement = review_queue_statement(limit=limit, newest_first=newest_first, after_seq=after_seq)
-    with database.reading() as connection:
-        return tuple(_summary(row) for row in connection.execute(statement))
-
-
-def review_queue_statement(
-    *, limit: int, newest_first: bool, after_seq: int | None
-) -> Select[*tuple[Any, ...]]:
-    """Return the select behind `review_queue`."""
     seq = InspectionRow.seq
     conditions = [_OPEN_REVIEW]
     if after_seq is not None:
         conditions.append(seq < after_seq if newest_first else seq > after_seq)
     order = seq.desc() if newest_first else seq.asc()
-    return select(*_SUMMARY).where(*conditions).order_by(order).limit(limit)
+    statement = select(*_SUMMARY).where(*conditions).order_by(order).limit(limit)
+    with database.reading() as connection:
+        return tuple(_summary(row) for row in connection.execute(statement))
 
 
 def open_reviews(database: Database, *, at_most: int = 1000) -> int:
@@ -255,131 +185,6 @@ def open_reviews(database: Database, *, at_most: int = 1000) -> int:
         return connection.execute(select(func.count()).select_from(waiting)).scalar_one()
 
 
-# --- one part -----------------------------------------------------------------------------------
-
-
-def part(database: Database, inspection_id: UUID) -> RecordedPart | None:
-    """Return all that is recorded of one part, None where there is no such part."""
-    with database.reading() as connection:
-        table = InspectionRow.__table__
-        row = connection.execute(select(table).where(InspectionRow.id == inspection_id)).first()
-        if row is None:
-            return None
-        return RecordedPart(
-            seq=row.seq,
-            inspection=_inspection(connection, row),
-            reviews=_reviews(connection, inspection_id),
-            open_review=row.open_review,
-        )
-
-
-def _inspection(connection: Connection, row: Row[Any]) -> Inspection:
-    clauses = tuple(
-        ClauseFinding(
-            clause_id=c.clause_id,
-            violated=c.violated,
-            violation_probability=c.violation_probability,
-            decided_by=cast("DecidedBy", c.decided_by),
-            statement=c.statement,
-            evidence=_evidence(c.evidence),
-        )
-        for c in _children(connection, ClauseFindingRow, row.id)
-    )
-    return Inspection(
-        id=row.id,
-        station_id=row.station_id,
-        camera_id=row.camera_id,
-        request_id=row.request_id,
-        part_id=row.part_id,
-        lot=row.lot,
-        view=row.view,
-        product=row.product,
-        recipe=row.recipe,
-        recipe_rev=row.recipe_rev,
-        standard_rev=row.standard_rev,
-        triggered_at=row.triggered_at,
-        captured_at=row.captured_at,
-        findings=_findings(connection, row.id),
-        judgement=None if row.judge is None else Judgement(clauses=clauses, judge=row.judge),
-        verdict=Verdict(
-            decision=Decision(row.decision),
-            reason=Reason(row.reason),
-            detail=row.detail,
-            clause_ids=_clause_ids(row.clause_ids),
-        ),
-        expected=dict(row.expected),
-        picture=row.picture,
-        sent_decision=None if row.sent_decision is None else Decision(row.sent_decision),
-        sent_at=row.sent_at,
-        timings=Timings(
-            wait_ms=row.wait_ms,
-            detect_ms=row.detect_ms,
-            read_ms=row.read_ms,
-            judge_ms=row.judge_ms,
-            record_ms=row.record_ms,
-            total_ms=row.total_ms,
-        ),
-        provenance=Provenance(
-            frame_sha256=row.frame_sha256,
-            detector_sha256=row.detector_sha256,
-            judge_sha256=row.judge_sha256,
-            software=row.software,
-        ),
-    )
-
-
-def _findings(connection: Connection, inspection_id: UUID) -> Findings:
-    return Findings(
-        detections=tuple(
-            Detection(
-                label=d.label,
-                confidence=d.confidence,
-                box=_box(d),
-                width_mm=d.width_mm,
-                height_mm=d.height_mm,
-                zone=d.zone,
-            )
-            for d in _children(connection, DefectRow, inspection_id)
-        ),
-        text_lines=tuple(
-            TextLine(text=t.text, confidence=t.confidence, box=_box(t), field=t.field)
-            for t in _children(connection, TextLineRow, inspection_id)
-        ),
-        codes=tuple(
-            Code(symbology=c.symbology, text=c.text, box=_box(c), recovered=c.recovered)
-            for c in _children(connection, CodeRow, inspection_id)
-        ),
-    )
-
-
-def _reviews(connection: Connection, inspection_id: UUID) -> tuple[Review, ...]:
-    rows = connection.execute(
-        select(ReviewRow.__table__)
-        .where(ReviewRow.inspection_id == inspection_id)
-        .order_by(ReviewRow.at)
-    )
-    return tuple(
-        Review(
-            reviewer=r.reviewer,
-            decision=Decision(r.decision),
-            reason=r.reason,
-            note=r.note,
-            at=r.at,
-        )
-        for r in rows
-    )
-
-
-def _children(
-    connection: Connection,
-    table: type[ClauseFindingRow] | type[DefectRow] | type[TextLineRow] | type[CodeRow],
-    inspection_id: UUID,
-) -> Sequence[Row[Any]]:
-    return connection.execute(
-        select(table.__table__).where(table.inspection_id == inspection_id).order_by(table.position)
-    ).all()
-
-
 # --- counts -------------------------------------------------------------------------------------
 
 
@@ -387,25 +192,18 @@ def hours(
     database: Database, *, since: datetime, until: datetime, station_id: str | None = None
 ) -> tuple[HourCount, ...]:
     """Return the parts of each hour that begins in `[since, until)`, oldest first."""
-    statement = hours_statement(since=since, until=until, station_id=station_id)
-    with database.reading() as connection:
-        rows = connection.execute(statement).all()
-    return tuple(HourCount(hour=r.hour, told=_told(r.sent), parts=int(r.parts)) for r in rows)
-
-
-def hours_statement(
-    *, since: datetime, until: datetime, station_id: str | None
-) -> Select[*tuple[Any, ...]]:
-    """Return the select behind `hours`."""
     conditions = [HourRow.hour >= since, HourRow.hour < until]
     if station_id is not None:
         conditions.append(HourRow.station_id == station_id)
-    return (
+    statement = (
         select(HourRow.hour, HourRow.sent, func.sum(HourRow.parts).label("parts"))
         .where(*conditions)
         .group_by(HourRow.hour, HourRow.sent)
         .order_by(HourRow.hour, HourRow.sent)
     )
+    with database.reading() as connection:
+        rows = connection.execute(statement).all()
+    return tuple(HourCount(hour=r.hour, told=_told(r.sent), parts=int(r.parts)) for r in rows)
 
 
 def counts(
@@ -434,18 +232,6 @@ def counts(
     )
 
 
-def counts_statement(
-    *, since: datetime, until: datetime, station_id: str | None
-) -> Select[*tuple[Any, ...]]:
-    """Return the select that counts the parts of a broken hour."""
-    where = PartFilter(since=since, until=until, station_id=station_id)
-    return (
-        select(InspectionRow.sent_decision, func.count().label("parts"))
-        .where(*_conditions(where))
-        .group_by(InspectionRow.sent_decision)
-    )
-
-
 def _add(
     total: dict[Decision | None, int],
     database: Database,
@@ -456,7 +242,11 @@ def _add(
 ) -> None:
     if since >= until:
         return
-    statement = counts_statement(since=since, until=until, station_id=station_id)
+    statement = (
+        select(InspectionRow.sent_decision, func.count().label("parts"))
+        .where(*_conditions(PartFilter(since=since, until=until, station_id=station_id)))
+        .group_by(InspectionRow.sent_decision)
+    )
     with database.reading() as connection:
         for row in connection.execute(statement):
             told = _told(row.sent_decision)
@@ -494,12 +284,7 @@ def recipes(database: Database) -> tuple[str, ...]:
 
 
 def _distinct(database: Database, column: InstrumentedAttribute[str]) -> tuple[str, ...]:
-    with database.reading() as connection:
-        return tuple(row.value for row in connection.execute(distinct_statement(column)))
-
-
-def distinct_statement(column: InstrumentedAttribute[str]) -> Select[tuple[str]]:
-    """Return a select of the values of an indexed column that leaps from value to value.
+    """Return the values of an indexed column, leaping from one to the next.
 
     DISTINCT reads every row; this seeks once per value, of which there are few
     (https://wiki.postgresql.org/wiki/Loose_indexscan).
@@ -509,7 +294,9 @@ def distinct_statement(column: InstrumentedAttribute[str]) -> Select[tuple[str]]
         select(func.min(column)).where(column > values.c.value).correlate(values).scalar_subquery()
     )
     values = values.union_all(select(following).where(values.c.value.is_not(None)))
-    return select(values.c.value).where(values.c.value.is_not(None))
+    statement = select(values.c.value).where(values.c.value.is_not(None))
+    with database.reading() as connection:
+        return tuple(row.value for row in connection.execute(statement))
 
 
 # --- rows into types ----------------------------------------------------------------------------
@@ -534,7 +321,7 @@ def _conditions(where: PartFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _summary(row: Row[Any]) -> PartSummary:
+def _summary(row: Row[*tuple[Any, ...]]) -> PartSummary:
     return PartSummary(
         id=row.id,
         seq=row.seq,
@@ -548,7 +335,7 @@ def _summary(row: Row[Any]) -> PartSummary:
         decision=Decision(row.decision),
         reason=Reason(row.reason),
         detail=row.detail,
-        clause_ids=_clause_ids(row.clause_ids),
+        clause_ids=clause_ids(row.clause_ids),
         told=_told(row.sent_decision),
         total_ms=row.total_ms,
         picture=row.picture,
@@ -558,21 +345,6 @@ def _summary(row: Row[Any]) -> PartSummary:
 
 def _told(sent: str | None) -> Decision | None:
     return None if sent in (None, "NONE") else Decision(sent)
-
-
-def _clause_ids(joined: str) -> tuple[str, ...]:
-    return tuple(joined.split(",")) if joined else ()
-
-
-def _evidence(joined: str) -> tuple[EvidenceRef, ...]:
-    pairs = (item.split(":") for item in joined.split(",") if item)
-    return tuple(
-        EvidenceRef(kind=cast("EvidenceKind", kind), index=int(index)) for kind, index in pairs
-    )
-
-
-def _box(row: Row[Any]) -> Box:
-    return Box(x0=row.x0, y0=row.y0, x1=row.x1, y1=row.y1)
 
 
 def _hour_of(moment: datetime) -> datetime:

@@ -1,0 +1,1 @@
+"""The station process: cameras, triggers, tickets, MQTT, recording."""

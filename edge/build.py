@@ -1,0 +1,157 @@
+"""The composition root: `StationSettings` to `Station`.
+
+What may fail first comes first: settings, folder, database, models. Cameras and the broker, which
+others can see, come last, in `Station.run`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.cameras import FolderCamera
+from edge.examination import InspectorLike
+from edge.mqtt import Link
+from edge.station import Station
+from inspector.errors import InspectorError, SettingsError, StorageError
+from inspector.settings import Recipe, StationSettings, load_recipe
+from inspector.storage.database import open_database
+from inspector.storage.files import Pictures
+from inspector.storage.spool import Spool
+from inspector.storage.store import Store
+
+MakeInspector = Callable[[tuple[Recipe, ...]], InspectorLike]
+
+
+@contextmanager
+def build(
+    settings: StationSettings, *, make_inspector: MakeInspector | None = None
+) -> Iterator[Station]:
+    """Give the station of `settings`, ready to run; let its records go at the end.
+
+    `make_inspector` is called once for each worker, since models are not shared between threads;
+    the real models where it is left out. Raises an `InspectorError` that says what to put right.
+    """
+    recipes = _recipes(settings)
+    make = make_inspector or _with_models(settings)
+    with _owned(settings.records):
+        database = open_database(settings.database)
+        try:
+            spool = Spool(settings.records / "spool")
+            pictures = Pictures(settings.records / "pictures")
+            pictures.clear_partial()
+            yield Station(
+                settings,
+                recipes=recipes,
+                cameras=tuple(FolderCamera.from_settings(camera) for camera in settings.cameras),
+                inspectors=tuple(make(recipes) for _ in range(settings.inspect_workers)),
+                store=Store(database),
+                spool=spool,
+                pictures=pictures,
+            )
+        finally:
+            database.close()
+
+
+def check(
+    settings: StationSettings, *, make_inspector: MakeInspector | None = None
+) -> tuple[str, ...]:
+    """Return what stands in the way of running `settings`, one line each; load and open all."""
+    mistakes: list[str] = []
+    recipes: tuple[Recipe, ...] = ()
+
+    def load_recipes() -> None:
+        nonlocal recipes
+        recipes = _recipes(settings)
+
+    def load_models() -> None:
+        if recipes:
+            (make_inspector or _with_models(settings))(recipes)
+
+    def open_records() -> None:
+        Spool(settings.records / "spool")
+        Pictures(settings.records / "pictures")
+
+    def open_cameras() -> None:
+        for camera in settings.cameras:
+            FolderCamera.from_settings(camera).open()
+
+    def reach_broker() -> None:
+        link = Link(settings.mqtt, client_id=f"{settings.station_id}-check")
+        try:
+            link.start()
+        finally:
+            link.stop()
+
+    for step in (
+        load_recipes,
+        open_records,
+        lambda: open_database(settings.database).close(),
+        load_models,
+        open_cameras,
+        reach_broker,
+    ):
+        try:
+            step()
+        except SettingsError as exc:
+            mistakes.extend(exc.mistakes)
+        except InspectorError as exc:
+            mistakes.append(" ".join(str(exc).split()))
+    return tuple(mistakes)
+
+
+def _recipes(settings: StationSettings) -> tuple[Recipe, ...]:
+    recipes: list[Recipe] = []
+    mistakes: list[str] = []
+    for name in settings.recipes:
+        try:
+            recipes.append(load_recipe(name))
+        except SettingsError as exc:
+            mistakes.extend(exc.mistakes)
+    names = [recipe.name for recipe in recipes]
+    mistakes.extend(
+        f"recipes: expected each name once, found {name!r} twice"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    )
+    if mistakes:
+        raise SettingsError(tuple(mistakes))
+    return tuple(recipes)
+
+
+def _with_models(settings: StationSettings) -> MakeInspector:
+    def make(recipes: tuple[Recipe, ...]) -> InspectorLike:
+        from inspector.assembly import assemble  # loads vendors, which take seconds
+
+        return assemble(recipes, threads=settings.torch_threads)
+
+    return make
+
+
+@contextmanager
+def _owned(records: Path) -> Iterator[None]:
+    """Own the record folder: a second station there would take open tickets for interrupted."""
+    lock = records / ".station"
+    try:
+        records.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as exc:
+        raise StorageError(
+            f"{records}: expected a folder to write to, found {exc.strerror!r}; "
+            "correct records, or the folder's owner"
+        ) from exc
+    try:
+        # released by the kernel, however the process ends
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        os.close(descriptor)
+        raise StorageError(
+            f"{records}: expected no other station to use this folder, found one running; "
+            "stop it or give each station its own records"
+        ) from exc
+    try:
+        yield
+    finally:
+        os.close(descriptor)

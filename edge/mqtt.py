@@ -1,0 +1,375 @@
+"""Connections to an MQTT broker. The only module that imports paho.
+
+A `Link` is one connection. It tries MQTT v5 and falls back to 3.1.1, reconnects by itself, and
+publishes only while it is connected: every connection starts with a new paho client and a clean
+session, so nothing that was queued before an outage is sent after it. What must survive an outage
+waits elsewhere (the outbox) until `Link.publish` takes it.
+
+QoS 1 throughout, never 2: paho resends everything on reconnect beyond the broker's receive maximum,
+and Mosquitto 2.0 drops the surplus but acknowledges it (paho issue 492).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import math
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from inspector.errors import BrokerError
+from inspector.settings import MqttSettings
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 5.0
+RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
+FAILURE = 0x80  # MQTT v5, 2.4: reason codes from here on are failures
+NO_MATCHING_SUBSCRIBERS = 0x10
+_BAD_LOGIN = {4, 5, 134, 135}  # 3.1.1 return codes and v5 reason codes
+_PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is to be published."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What arrived, with the monotonic moment of its arrival."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The broker's word on a message that `publish` took.
+
+    `delivered` is False where the broker refused it. `heard` is False where a v5 broker says that
+    nobody subscribes.
+    """
+
+    token: int
+    delivered: bool
+    heard: bool = True
+    detail: str = ""
+
+
+class Link:
+    """One connection to the broker, kept up by a thread of its own.
+
+    Callbacks run in paho's thread: they only put into queues and set flags, since an exception
+    there would silently end all receiving, and a lock held there and around `publish` deadlocks.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        client_id: str,
+        subscribe: tuple[str, ...] = (),
+        will: Message | None = None,
+        on_change: Callable[[bool], None] = lambda _up: None,
+        stall_ms: int | None = None,
+    ) -> None:
+        """Prepare a connection; `start` makes it.
+
+        `on_change` is told True when the link is up with every subscription acknowledged, and
+        False when it is lost. The kernel gives a connection up after `stall_ms` without progress,
+        so that nothing written to it arrives much later.
+        """
+        self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self.receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
+        self.reconnects = 0
+        self._settings = settings
+        self._client_id = client_id
+        self._subscribe = subscribe
+        self._will = will
+        self._on_change = on_change
+        self._stall_ms = stall_ms
+        self._tokens = itertools.count(1)
+        self._up: _Connection | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep_up, name=f"mqtt-{client_id}", daemon=True)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the link is connected and every subscription acknowledged."""
+        return self._up is not None
+
+    @property
+    def name(self) -> str:
+        return self._thread.name
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread that keeps the link up still runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Connect; raise `BrokerError` where the broker cannot be reached or refuses."""
+        connection = self._connect()
+        self._announce(connection)
+        self._thread.start()
+
+    def publish(self, message: Message, *, expiry_s: float | None = None) -> int | None:
+        """Hand `message` to the broker; return a token that its receipt will carry.
+
+        Returns None where the link is down: the message is then gone, not queued. `expiry_s` is
+        the v5 message expiry, rounded up to whole seconds.
+        """
+        connection = self._up
+        if connection is None:
+            return None
+        token = next(self._tokens)
+        return token if connection.publish(message, token=token, expiry_s=expiry_s) else None
+
+    def stop(self, *, farewell: Message | None = None, timeout_s: float = 2.0) -> None:
+        """Publish `farewell` in place of the last will and disconnect."""
+        self._stopping.set()
+        connection, self._up = self._up, None
+        if connection is not None:
+            connection.close(farewell=farewell, timeout_s=timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _connect(self) -> _Connection:
+        refused: BrokerError | None = None
+        for protocol in _PROTOCOLS:
+            connection = _Connection(self, protocol)
+            try:
+                connection.open()
+                return connection
+            except _OtherProtocol as exc:
+                refused = exc.broker_error
+        assert refused is not None
+        raise refused
+
+    def _announce(self, connection: _Connection) -> None:
+        self._up = connection
+        self._on_change(True)
+
+    def _keep_up(self) -> None:
+        retry_s = RETRY_FIRST_S
+        while not self._stopping.is_set():
+            connection = self._up
+            if connection is not None:
+                connection.lost.wait()
+                if self._stopping.is_set():
+                    return
+                self._up = None
+                connection.close()
+                log.warning("%s: broker connection lost: %s", self._client_id, connection.why_lost)
+                self._on_change(False)
+            if self._stopping.wait(retry_s):
+                return
+            try:
+                connection = self._connect()
+            except BrokerError as exc:
+                retry_s = min(retry_s * 2, RETRY_MAX_S)
+                log.info("%s: %s; next try in %.1f s", self._client_id, exc, retry_s)
+                continue
+            retry_s = RETRY_FIRST_S
+            self.reconnects += 1
+            self._announce(connection)
+
+
+class _OtherProtocol(Exception):
+    """The broker does not speak this version of MQTT, or hung up as old ones do on v5."""
+
+    def __init__(self, broker_error: BrokerError) -> None:
+        super().__init__(str(broker_error))
+        self.broker_error = broker_error
+
+
+class _Connection:
+    """One paho client from connect to loss; never used again after it."""
+
+    def __init__(self, link: Link, protocol: MQTTProtocolVersion) -> None:
+        self.lost = threading.Event()
+        self.why_lost = ""
+        self._link = link
+        self._settings = link._settings
+        self._v5 = protocol == MQTTProtocolVersion.MQTTv5
+        self._answered = threading.Event()
+        self._connected = False
+        self._refused: ReasonCode | None = None
+        self._subscribing: int | None = None
+        self._denied: tuple[str, ...] = ()
+        # token per packet id: a PUBACK may arrive before publish() returns, so both sides look
+        self._tokens: dict[int, int] = {}
+        self._early: dict[int, Receipt] = {}
+        self._tokens_lock = threading.Lock()
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            link._client_id,
+            protocol=protocol,
+            reconnect_on_failure=False,
+            clean_session=None if self._v5 else True,
+        )
+        self._client.connect_timeout = CONNECT_TIMEOUT_S
+        password = self._settings.password()
+        if self._settings.username is not None:
+            self._client.username_pw_set(self._settings.username, password)
+        if link._will is not None:
+            will = link._will
+            self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
+        self._client.on_socket_open = self._on_socket_open
+
+    def open(self) -> None:
+        """Connect and subscribe; raise `BrokerError` or `_OtherProtocol`."""
+        settings = self._settings
+        where = f"{settings.host}:{settings.port}"
+        try:
+            # on v5, too, a client's first connection is a clean start, and there is no second
+            self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
+        except (OSError, ValueError) as exc:
+            raise BrokerError(
+                f"expected an MQTT broker at {where}, found none ({exc}); "
+                "start it or correct mqtt.host and mqtt.port"
+            ) from exc
+        self._client.loop_start()
+        in_time = self._answered.wait(CONNECT_TIMEOUT_S)
+        if in_time and self._connected and self._refused is None and not self._denied:
+            return
+        self.close()
+        if self._denied:
+            raise BrokerError(
+                f"expected the broker at {where} to let {self._link._client_id} subscribe to "
+                f"{', '.join(self._denied)}, found it refused; correct the broker's access list"
+            )
+        if self._refused is not None and self._refused.value in _BAD_LOGIN:
+            raise BrokerError(
+                f"expected the broker at {where} to accept user {settings.username!r}, found "
+                f"{str(self._refused)!r}; correct mqtt.username and the password"
+            )
+        found = str(self._refused) if self._refused is not None else "no answer to CONNECT"
+        raise _OtherProtocol(
+            BrokerError(
+                f"expected an MQTT broker at {where}, found {found!r}; "
+                "check that the port speaks MQTT v5 or 3.1.1"
+            )
+        )
+
+    def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
+        properties: Properties | None = None
+        if expiry_s is not None and self._v5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))
+        taken = self._client.publish(
+            message.topic, message.payload, qos=1, retain=message.retain, properties=properties
+        )
+        if taken.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return False
+        with self._tokens_lock:
+            early = self._early.pop(taken.mid, None)
+            if early is None:
+                self._tokens[taken.mid] = token
+        if early is not None:
+            self._link.receipts.put(
+                Receipt(
+                    token=token, delivered=early.delivered, heard=early.heard, detail=early.detail
+                )
+            )
+        return True
+
+    def close(self, *, farewell: Message | None = None, timeout_s: float = 2.0) -> None:
+        if farewell is not None:
+            taken = self._client.publish(
+                farewell.topic, farewell.payload, qos=1, retain=farewell.retain
+            )
+            with contextlib.suppress(RuntimeError, ValueError):  # raised where it is not connected
+                taken.wait_for_publish(timeout_s)
+        self._client.disconnect()
+        self.lost.set()
+        self._client.loop_stop()
+
+    def _on_socket_open(self, _client: paho.Client, _userdata: Any, sock: Any) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._link._stall_ms is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._link._stall_ms)
+
+    def _on_connect(
+        self, client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
+    ) -> None:
+        if reason.is_failure:
+            self._refused = reason
+            self._answered.set()
+            return
+        self._connected = True
+        if not self._link._subscribe:
+            self._answered.set()
+            return
+        _, self._subscribing = client.subscribe([(topic, 1) for topic in self._link._subscribe])
+
+    def _on_subscribe(
+        self, _client: paho.Client, _userdata: Any, mid: int, reasons: list[ReasonCode], _props: Any
+    ) -> None:
+        if mid == self._subscribing:
+            self._denied = tuple(
+                topic
+                for topic, reason in zip(self._link._subscribe, reasons, strict=False)
+                if reason.value >= FAILURE
+            )
+            self._answered.set()
+
+    def _on_disconnect(
+        self, _client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
+    ) -> None:
+        self.why_lost = str(reason)
+        if self._link._up is self:
+            self._link._up = None  # at once: nothing more is handed to a dead connection
+        self._connected = False
+        self._answered.set()
+        self.lost.set()
+
+    def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
+        self._link.arrivals.put(
+            Arrival(
+                topic=message._topic.decode("utf-8", "replace"),  # .topic raises on bad UTF-8
+                payload=bytes(message.payload),
+                retained=bool(message.retain),
+                received_ns=time.monotonic_ns(),
+            )
+        )
+
+    def _on_publish(
+        self, _client: paho.Client, _userdata: Any, mid: int, reason: ReasonCode, _props: Any
+    ) -> None:
+        delivered = reason.value < FAILURE
+        heard = reason.value != NO_MATCHING_SUBSCRIBERS
+        with self._tokens_lock:
+            token = self._tokens.pop(mid, None)
+            if token is None:
+                self._early[mid] = Receipt(
+                    token=0, delivered=delivered, heard=heard, detail=str(reason)
+                )
+                return
+        self._link.receipts.put(
+            Receipt(token=token, delivered=delivered, heard=heard, detail=str(reason))
+        )

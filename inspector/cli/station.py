@@ -1,0 +1,84 @@
+"""`inspector run`, `check` and `plc`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from inspector.errors import SettingsError
+from inspector.settings import MqttSettings, load_station
+
+
+def run_station(path: Path) -> int:
+    """Run the station of that file until SIGTERM or Ctrl-C; return the exit code.
+
+    Raises an `InspectorError` where it cannot start.
+    """
+    from edge.build import build
+
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    with build(load_station(path)) as station:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: station.stop())
+        return station.run()
+
+
+def check_station(path: Path) -> int:
+    """Print one line for each mistake of that station; return 0 where there is none, else 1."""
+    from edge.build import check
+
+    try:
+        mistakes = check(load_station(path))
+    except SettingsError as exc:
+        mistakes = exc.mistakes
+    for mistake in mistakes:
+        print(mistake, file=sys.stderr)
+    if not mistakes:
+        print(f"{path}: nothing to put right", file=sys.stderr)
+    return 1 if mistakes else 0
+
+
+def run_plc(
+    *,
+    parts: Path,
+    host: str,
+    port: int,
+    base: str,
+    takt_ms: int,
+    repeat: int,
+    duplicates: bool,
+    as_json: bool,
+) -> int:
+    """Play the PLC for the parts of that file; return 0 where every answer came in time."""
+    from edge.simulator import Outcome, Plc, outcome_line, read_parts, report_line
+
+    def show(outcome: Outcome) -> None:
+        if as_json:
+            print(outcome_line(outcome), flush=True)
+            return
+        answer = "no answer"
+        if outcome.result is not None:
+            result = outcome.result
+            answer = f"{result.decision} {result.reason} {result.clause_ids}".rstrip()
+        elif outcome.rejected is not None:
+            answer = f"rejected {outcome.rejected.reason}: {outcome.rejected.detail}"
+        print(f"{outcome.part_id:24} {outcome.latency_ms:8.0f} ms  {answer}", flush=True)
+
+    wanted = read_parts(parts) * repeat
+    plc = Plc(MqttSettings(host=host, port=port), base=base, on_outcome=show)
+    report = plc.run(wanted, takt_ms=takt_ms, duplicates=duplicates)
+    if as_json:
+        print(report_line(report), flush=True)
+    else:
+        print(
+            f"{report.triggers} triggers: {report.passed} PASS, {report.failed} FAIL, "
+            f"{report.held} HOLD, {report.rejected} rejected, {report.unanswered} unanswered, "
+            f"{report.late} late, {report.contradictions} contradicting"
+        )
+    return 0 if report.is_good else 1

@@ -1,0 +1,296 @@
+"""One frame through the recipe: detector, text, codes, checks, judge, decision.
+
+The vendors stand behind Protocols; `Inspector.inspect` never raises for a bad part or a failed
+model: what went wrong is a HOLD with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from inspector import evidence as evidences
+from inspector import images, standard
+from inspector.decision import Thresholds, decide
+from inspector.domain import (
+    Assessment,
+    Bgr,
+    Clause,
+    Code,
+    Context,
+    Detection,
+    Evidence,
+    Findings,
+    Frame,
+    Judgement,
+    Provenance,
+    Reason,
+    TextLine,
+    Timings,
+    Verdict,
+)
+from inspector.errors import ModelError, PictureError, ReferenceMissing
+from inspector.settings import VIEW_PATTERN, Recipe, RecipeSettings, resolve_asset
+
+SOFTWARE = "inspector 0.1.0"
+
+
+class Detector(Protocol):
+    """Finds defects. One instance serves one thread."""
+
+    labels: tuple[str, ...]
+    sha256: str
+    needs_reference: bool
+
+    def detect(
+        self, bgr: Bgr, *, reference_bgr: Bgr | None, report_at: float, iou: float
+    ) -> tuple[Detection, ...]:
+        """Return the defects of `bgr`, highest confidence first; raise `ModelError`."""
+        ...
+
+
+class TextReader(Protocol):
+    """Reads printed text. One instance serves one thread."""
+
+    def read(self, bgr: Bgr) -> tuple[TextLine, ...]:
+        """Return the lines of `bgr`, top to bottom, `field` unset; raise `ModelError`."""
+        ...
+
+
+class CodeReader(Protocol):
+    """Reads bar codes and matrix codes. One instance serves one thread."""
+
+    def decode(self, bgr: Bgr) -> tuple[Code, ...]:
+        """Return the codes of `bgr`; raise `ModelError`."""
+        ...
+
+
+class Judge(Protocol):
+    """Judges evidence against clauses. One instance serves one thread."""
+
+    name: str
+    sha256: str
+    thresholds: Thresholds
+
+    def violation_probabilities(
+        self, evidence: Evidence, clauses: tuple[Clause, ...]
+    ) -> tuple[float, ...]:
+        """Return the calibrated P(violated) of each clause; raise `ModelError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The models of one worker thread; detectors and judges by the name the recipe gives."""
+
+    detectors: Mapping[str, Detector]
+    judges: Mapping[str, Judge]
+    text_reader: TextReader | None = None
+    code_reader: CodeReader | None = None
+
+
+class Inspector:
+    """Inspects frames by recipe. One instance serves one thread."""
+
+    def __init__(
+        self, models: Models, *, clock_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
+        self.models = models
+        self._clock_ns = clock_ns
+        self._references: dict[str, Bgr] = {}
+
+    def inspect(
+        self, frame: Frame, *, recipe: Recipe, view: str | None, context: Context
+    ) -> Assessment:
+        """Return what `recipe` says of `frame`.
+
+        HOLD, not an error, where the frame has the wrong size (BAD_FRAME), the recipe's reference
+        is not there (REFERENCE_MISSING) or a model fails (MODEL_FAILED).
+        """
+        settings, bgr = recipe.settings, frame.bgr
+        watch = _Watch(self._clock_ns)
+        provenance = Provenance(frame_sha256=sha256_of(bgr), software=SOFTWARE)
+        try:
+            _expect_size(bgr, settings.frame_size_px)
+            reference = self._reference(settings, view)
+            detections, detector_sha256 = self._detect(bgr, reference, settings)
+            provenance = replace(provenance, detector_sha256=detector_sha256)
+            watch.lap("detect")
+            findings = self._read(bgr, settings, detections)
+            watch.lap("read")
+        except PictureError as exc:
+            return replace(Assessment.held(Reason.BAD_FRAME, str(exc)), provenance=provenance)
+        except ReferenceMissing as exc:
+            return replace(
+                Assessment.held(Reason.REFERENCE_MISSING, str(exc)), provenance=provenance
+            )
+        except ModelError as exc:
+            return replace(Assessment.held(Reason.MODEL_FAILED, str(exc)), provenance=provenance)
+        evidence = evidences.gather(
+            findings, product=settings.product, context=context, frame_bgr=_seen(bgr, reference)
+        )
+        judgement, verdict = self._judge(evidence, recipe)
+        watch.lap("judge")
+        judge = self.models.judges[settings.judge]
+        return Assessment(
+            findings=Findings(
+                detections=evidence.defects, text_lines=evidence.texts, codes=evidence.codes
+            ),
+            judgement=judgement,
+            verdict=verdict,
+            timings=watch.timings(),
+            provenance=replace(provenance, judge_sha256=judge.sha256),
+        )
+
+    def _reference(self, settings: RecipeSettings, view: str | None) -> Bgr | None:
+        if settings.reference is None:
+            return None
+        path = resolve_asset(settings.reference)
+        if path.is_dir():
+            if view is None or not VIEW_PATTERN.fullmatch(view):
+                raise ReferenceMissing(
+                    f"expected a view of letters, digits, '_' and '-' that names a picture in "
+                    f"{path}, got {view!r}"
+                )
+            path = path / f"{view}.png"
+        key = str(path)
+        if key not in self._references:
+            if not path.is_file():
+                raise ReferenceMissing(
+                    f"expected the reference picture {path}, found none; add it or correct the view"
+                )
+            self._references[key] = images.read(path, bit_depth=settings.bit_depth)
+        return self._references[key]
+
+    def _detect(
+        self, bgr: Bgr, reference: Bgr | None, settings: RecipeSettings
+    ) -> tuple[tuple[Detection, ...], str | None]:
+        if settings.detector is None:
+            return (), None
+        detector = self.models.detectors[settings.detector.model]
+        found = detector.detect(
+            bgr,
+            reference_bgr=reference,
+            report_at=settings.detector.report_at,
+            iou=settings.detector.iou,
+        )
+        return tuple(measured(d, settings) for d in found), detector.sha256
+
+    def _read(
+        self, bgr: Bgr, settings: RecipeSettings, detections: tuple[Detection, ...]
+    ) -> Findings:
+        lines: tuple[TextLine, ...] = ()
+        codes: tuple[Code, ...] = ()
+        if settings.read_text and self.models.text_reader is not None:
+            lines = tuple(matched(t, settings) for t in self.models.text_reader.read(bgr))
+        if settings.read_codes and self.models.code_reader is not None:
+            codes = self.models.code_reader.decode(bgr)
+        return Findings(detections=detections, text_lines=lines, codes=codes)
+
+    def _judge(self, evidence: Evidence, recipe: Recipe) -> tuple[Judgement, Verdict]:
+        settings = recipe.settings
+        clauses = recipe.standard.clauses
+        sure_at = settings.detector.sure_at if settings.detector is not None else 0.0
+        checks = {}
+        for clause in clauses:
+            result = standard.check(clause, evidence, sure_at=sure_at, missing=settings.missing)
+            if result is not None:
+                checks[clause.id] = result
+        judge = self.models.judges[settings.judge]
+        probabilities: dict[str, float] | None
+        try:
+            found = judge.violation_probabilities(evidence, clauses)
+            probabilities = {c.id: p for c, p in zip(clauses, found, strict=True)}
+        except ModelError:
+            probabilities = None
+        return decide(
+            recipe.standard,
+            checks=checks,
+            probabilities=probabilities,
+            thresholds=judge.thresholds,
+            judge=judge.name,
+            minor=settings.minor,
+        )
+
+
+def measured(detection: Detection, settings: RecipeSettings) -> Detection:
+    """Return `detection` with its size in mm and its zone, as far as the recipe knows them."""
+    scale = settings.px_per_mm
+    return replace(
+        detection,
+        width_mm=round(detection.box.width / scale, 3) if scale else None,
+        height_mm=round(detection.box.height / scale, 3) if scale else None,
+        zone=next(
+            (zone.name for zone in settings.zones if inside(detection.box.centre, zone.polygon)),
+            None,
+        ),
+    )
+
+
+def inside(point: tuple[float, float], polygon: tuple[tuple[float, float], ...]) -> bool:
+    """Return whether `point` lies in `polygon` (even-odd rule; Shimrat, CACM 5(8), 1962)."""
+    x, y = point
+    odd = False
+    for (x0, y0), (x1, y1) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
+            odd = not odd
+    return odd
+
+
+def matched(line: TextLine, settings: RecipeSettings) -> TextLine:
+    """Return `line` with the first field of the recipe whose pattern it holds.
+
+    The text is cut down to the match, or to its first group where the pattern has one.
+    """
+    for wanted in settings.text_fields:
+        if found := re.search(wanted.pattern, line.text):
+            text = found.group(1) if found.re.groups else found.group(0)
+            return replace(line, text=text, field=wanted.field)
+    return line
+
+
+def sha256_of(bgr: Bgr) -> str:
+    """Return the sha256 of a picture's pixels, row by row, blue green red."""
+    return hashlib.sha256(np.ascontiguousarray(bgr).tobytes()).hexdigest()
+
+
+def _seen(bgr: Bgr, reference: Bgr | None) -> Bgr:
+    """Return what crops are cut from: the picture, with its reference where there is one."""
+    return bgr if reference is None else images.compose(bgr, reference)
+
+
+def _expect_size(bgr: Bgr, expected: tuple[int, int] | None) -> None:
+    found = (bgr.shape[1], bgr.shape[0])
+    if expected is not None and found != expected:
+        raise PictureError(
+            f"expected a frame of {expected[0]} × {expected[1]} px, found {found[0]} × {found[1]}; "
+            "check the camera's settings or the recipe's frame_size_px"
+        )
+
+
+class _Watch:
+    """Measures the stages of one inspection."""
+
+    def __init__(self, clock_ns: Callable[[], int]) -> None:
+        self._clock_ns = clock_ns
+        self._start = self._last = clock_ns()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = self._clock_ns()
+        self._laps[stage] = (now - self._last) / 1e6
+        self._last = now
+
+    def timings(self) -> Timings:
+        return Timings(
+            detect_ms=self._laps.get("detect", 0.0),
+            read_ms=self._laps.get("read", 0.0),
+            judge_ms=self._laps.get("judge", 0.0),
+            total_ms=(self._last - self._start) / 1e6,
+        )

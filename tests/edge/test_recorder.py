@@ -1,0 +1,148 @@
+"""The outbox: every record, in order, marked only when the broker has it."""
+
+from __future__ import annotations
+
+import json
+import queue
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from edge_builders import WAIT_S
+
+from edge.mqtt import Message, Receipt
+from edge.recorder import Outbox
+from inspector.domain import Decision, Findings, Inspection, Reason, Verdict
+from inspector.storage.database import open_database
+from inspector.storage.store import Store
+
+
+class FakeLink:
+    """A link whose broker is the test."""
+
+    def __init__(self) -> None:
+        self.is_up = True
+        self.reconnects = 0
+        self.receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
+        self.published: queue.SimpleQueue[tuple[int, dict[str, object]]] = queue.SimpleQueue()
+        self._token = 0
+
+    def publish(self, message: Message) -> int | None:
+        if not self.is_up:
+            return None
+        self._token += 1
+        self.published.put((self._token, json.loads(message.payload)))
+        return self._token
+
+    def next_record(self) -> tuple[int, dict[str, object]]:
+        return self.published.get(timeout=WAIT_S)
+
+    def acknowledge(self, token: int, *, delivered: bool = True) -> None:
+        self.receipts.put(Receipt(token=token, delivered=delivered))
+
+    def reconnect(self) -> None:
+        self.reconnects += 1
+        self.receipts.put(None)
+
+
+def part(request_id: str) -> Inspection:
+    return Inspection(
+        id=uuid4(),
+        station_id="line1",
+        camera_id="top",
+        request_id=request_id,
+        part_id=None,
+        lot=None,
+        view=None,
+        product="test part",
+        recipe="plate",
+        recipe_rev="0",
+        standard_rev="0",
+        triggered_at=datetime(2026, 11, 23, tzinfo=UTC),
+        captured_at=None,
+        findings=Findings(),
+        judgement=None,
+        verdict=Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail=""),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path, migrated: Path) -> Iterator[Store]:
+    shutil.copy(migrated, tmp_path / "station.db")
+    database = open_database(f"sqlite:///{tmp_path / 'station.db'}")
+    yield Store(database)
+    database.close()
+
+
+@pytest.fixture
+def link() -> FakeLink:
+    return FakeLink()
+
+
+@pytest.fixture
+def outbox(store: Store, link: FakeLink) -> Iterator[Outbox]:
+    outbox = Outbox(store=store, link=link, topic="qc/line1/record", station_id="line1")  # type: ignore[arg-type]
+    thread = threading.Thread(target=outbox.run)
+    thread.start()
+    yield outbox
+    outbox.stop()
+    thread.join(WAIT_S)
+
+
+def test_a_record_waits_until_the_broker_has_it(store: Store, link: FakeLink, outbox: Outbox):
+    outbox.recorded(store.record(part("r1")))
+    token, record = link.next_record()
+    assert (record["schema"], record["request_id"], record["replayed"]) == ("record/1", "r1", False)
+    assert not outbox.is_empty()
+    link.acknowledge(token)
+    outbox.recorded(store.record(part("r2")))
+    link.next_record()
+    assert [message.seq for message in store.pending_outbox(10)] == [2]
+
+
+def test_a_refused_record_is_sent_again(store: Store, link: FakeLink, outbox: Outbox):
+    outbox.recorded(store.record(part("r1")))
+    token, first = link.next_record()
+    link.acknowledge(token, delivered=False)
+    again, second = link.next_record()
+    assert again != token
+    assert second["id"] == first["id"]
+    assert not outbox.is_empty()
+
+
+def test_what_was_not_acknowledged_is_replayed_over_the_next_connection(
+    store: Store, link: FakeLink, outbox: Outbox
+):
+    outbox.recorded(store.record(part("r1")))
+    _, first = link.next_record()
+    link.reconnect()
+    _, second = link.next_record()
+    assert (second["id"], second["replayed"]) == (first["id"], True)
+
+
+def test_records_go_out_in_order_and_only_a_few_at_a_time(
+    store: Store, link: FakeLink, outbox: Outbox
+):
+    for number in range(25):
+        store.record(part(f"r{number}"))
+    link.receipts.put(None)
+    seen = []
+    tokens = []
+    for _ in range(10):
+        token, record = link.next_record()
+        tokens.append(token)
+        seen.append(record["seq"])
+    with pytest.raises(queue.Empty):
+        link.published.get(timeout=0.1)
+    for token in tokens:
+        link.acknowledge(token)
+    for _ in range(15):
+        token, record = link.next_record()
+        seen.append(record["seq"])
+        link.acknowledge(token)
+    assert seen == list(range(1, 26))
+    assert outbox is not None
