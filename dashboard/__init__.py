@@ -1,0 +1,1 @@
+"""The dashboard: reads the database, and writes nothing but reviews."""
