@@ -60,6 +60,9 @@ class Intake:
         except MessageError as exc:
             self._on_bad_message(exc)
             return None
+        if self._tickets.knows(trigger):
+            # also while it is not Ready or late: a request must not be answered and refused
+            return self._open(trigger, arrival)
         if (state := self._state()) != "Ready":
             self._refuse(trigger.request_id, Refusal.NOT_READY, f"the state is {state}")
             return None

@@ -136,7 +136,8 @@ class Link:
         """Hand `message` to the broker; return a token that its receipt will carry.
 
         Returns None where the link is down: the message is then gone, not queued. `expiry_s` is
-        the v5 message expiry, rounded up to whole seconds.
+        the v5 message expiry, rounded up to whole seconds; a message that has one is not taken
+        either while the broker owes so many acknowledgements that it would have to wait.
         """
         connection = self._up
         if connection is None:
@@ -278,6 +279,8 @@ class _Connection:
 
     def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
         properties: Properties | None = None
+        if expiry_s is not None and len(self._tokens) >= self._client.max_inflight_messages:
+            return False  # paho would keep it until the broker acknowledges others: late
         if expiry_s is not None and self._v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))

@@ -159,6 +159,13 @@ class Tickets:
             self._changed.notify_all()
             return ticket
 
+    def knows(self, trigger: Trigger) -> bool:
+        """Return whether this very trigger was met within the window."""
+        with self._changed:
+            self._forget_old(self._clock_ns())
+            known = self._remembered.get(trigger.request_id)
+            return known is not None and known.trigger == trigger
+
     def count_refused(self) -> None:
         """Count a trigger that was rejected without a ticket."""
         with self._changed:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 import numpy as np
@@ -202,6 +202,10 @@ class Findings:
 # --- the standard -----------------------------------------------------------------------------
 
 
+# pydantic's; a limit of .inf or .nan is one that nothing exceeds
+_CHECK_CONFIG: Final = {"extra": "forbid", "allow_inf_nan": False}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefectCheck:
     """At most `at_most` defects of `labels` that lie where and are as large as stated.
@@ -211,7 +215,7 @@ class DefectCheck:
     sum of the `measure` of all that match, instead of their number.
     """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = _CHECK_CONFIG
 
     kind: Literal["defects"] = "defects"
     labels: tuple[str, ...]
@@ -229,6 +233,8 @@ class DefectCheck:
             raise ValueError(f"expected 'at_most' of 0 or more, got {self.at_most}")
         if self.inside is not None and self.outside is not None:
             raise ValueError("expected 'inside' or 'outside', got both")
+        if self.total_at_most_mm is not None and self.at_most:
+            raise ValueError("expected 'at_most' or 'total_at_most_mm', got both; use two clauses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,13 +244,16 @@ class TextCheck:
     `equals` is the key of the expected value. `forbidden` turns it round: the text must not occur.
     """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = _CHECK_CONFIG
 
     kind: Literal["text"] = "text"
     field: str
     equals: str | None = None
     min_confidence: float = 0.5
     forbidden: bool = False
+
+    def __post_init__(self) -> None:
+        _expect_rate("min_confidence", self.min_confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +264,7 @@ class CodeCheck:
     equal (GS1 General Specifications, GTIN-12 in a GTIN-13 field).
     """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = _CHECK_CONFIG
 
     kind: Literal["code"] = "code"
     symbologies: tuple[str, ...] = ()
@@ -266,12 +275,15 @@ class CodeCheck:
 class DateCheck:
     """The date printed in `field` lies at least `min_days_left` days after the inspection."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = _CHECK_CONFIG
 
     kind: Literal["date"] = "date"
     field: str
     min_days_left: int = 0
     min_confidence: float = 0.5
+
+    def __post_init__(self) -> None:
+        _expect_rate("min_confidence", self.min_confidence)
 
 
 Check = DefectCheck | TextCheck | CodeCheck | DateCheck

@@ -15,6 +15,7 @@ that OpenCV fills with grey. Every picture leaves here as BGR uint8[H, W, 3], by
 from __future__ import annotations
 
 import io
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,11 @@ def require_system_libraries() -> None:
 def read(path: Path, *, bit_depth: int = 8) -> Bgr:
     """Return the picture of `path`; raise `PictureError` in one line that names it."""
     try:
-        size = path.stat().st_size
+        found = path.stat()
+        # a pipe or a device may never end
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            raise PictureError(f"{path}: expected a picture file, found a pipe, socket or device")
+        size = found.st_size
         if size > MAX_FILE_BYTES:
             raise PictureError(_too_large(str(path), size))
         content = path.read_bytes()
@@ -119,9 +124,7 @@ def to_bgr(
     if eight.shape[2] == 1:
         return np.repeat(eight, 3, axis=2)
     if eight.shape[2] == 4:
-        alpha = eight[:, :, 3:].astype(np.uint32)
-        colour = eight[:, :, :3].astype(np.uint32)
-        return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+        return _on_white(eight)
     return np.ascontiguousarray(eight)
 
 
@@ -324,6 +327,16 @@ def _sixteen_bits(pixels: NDArray[Any]) -> NDArray[np.uint16]:
     if pixels.min() < 0 or pixels.max() > 0xFFFF:
         raise ValueError("pixels of more than 16 bits")
     return pixels.astype(np.uint16)
+
+
+def _on_white(bgra: NDArray[np.uint8]) -> Bgr:
+    laid = np.empty((*bgra.shape[:2], 3), dtype=np.uint8)
+    # in bands: the wide numbers of 100 megapixels at once would take gigabytes
+    for top in range(0, len(bgra), 64):
+        band = bgra[top : top + 64].astype(np.uint32)
+        colour, alpha = band[:, :, :3], band[:, :, 3:]
+        laid[top : top + 64] = (colour * alpha + 255 * (255 - alpha) + 127) // 255
+    return laid
 
 
 def _to_eight_bits(pixels: NDArray[Any], *, bit_depth: int, source: str) -> NDArray[np.uint8]:

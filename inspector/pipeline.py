@@ -124,6 +124,12 @@ class Inspector:
             watch.lap("detect")
             findings = self._read(bgr, settings, detections)
             watch.lap("read")
+            evidence = evidences.gather(
+                findings,
+                product=settings.product,
+                context=context,
+                frame_bgr=_seen(bgr, reference),
+            )
         except PictureError as exc:
             return replace(Assessment.held(Reason.BAD_FRAME, str(exc)), provenance=provenance)
         except ReferenceMissing as exc:
@@ -132,9 +138,6 @@ class Inspector:
             )
         except ModelError as exc:
             return replace(Assessment.held(Reason.MODEL_FAILED, str(exc)), provenance=provenance)
-        evidence = evidences.gather(
-            findings, product=settings.product, context=context, frame_bgr=_seen(bgr, reference)
-        )
         judgement, verdict = self._judge(evidence, recipe)
         watch.lap("judge")
         judge = self.models.judges[settings.judge]
@@ -187,9 +190,15 @@ class Inspector:
     ) -> Findings:
         lines: tuple[TextLine, ...] = ()
         codes: tuple[Code, ...] = ()
-        if settings.read_text and self.models.text_reader is not None:
-            lines = tuple(matched(t, settings) for t in self.models.text_reader.read(bgr))
-        if settings.read_codes and self.models.code_reader is not None:
+        # text nobody read must not look like text that is not there
+        if settings.read_text:
+            if self.models.text_reader is None:
+                raise ModelError("expected a text reader for this recipe, found none loaded")
+            read = self.models.text_reader.read(bgr)
+            lines = tuple(field for line in read for field in matched(line, settings))
+        if settings.read_codes:
+            if self.models.code_reader is None:
+                raise ModelError("expected a code reader for this recipe, found none loaded")
             codes = self.models.code_reader.decode(bgr)
         return Findings(detections=detections, text_lines=lines, codes=codes)
 
@@ -243,16 +252,18 @@ def inside(point: tuple[float, float], polygon: tuple[tuple[float, float], ...])
     return odd
 
 
-def matched(line: TextLine, settings: RecipeSettings) -> TextLine:
-    """Return `line` with the first field of the recipe whose pattern it holds.
+def matched(line: TextLine, settings: RecipeSettings) -> tuple[TextLine, ...]:
+    """Return `line` once for each field of the recipe whose pattern it holds, or as it is.
 
-    The text is cut down to the match, or to its first group where the pattern has one.
+    The text is cut down to the match, or to its first group where the pattern has one that took
+    part. One line may carry several fields: a number must not hide the word VOID beside it.
     """
+    fields: list[TextLine] = []
     for wanted in settings.text_fields:
         if found := re.search(wanted.pattern, line.text):
-            text = found.group(1) if found.re.groups else found.group(0)
-            return replace(line, text=text, field=wanted.field)
-    return line
+            text = (found.group(1) if found.re.groups else None) or found.group(0)
+            fields.append(replace(line, text=text, field=wanted.field))
+    return tuple(fields) or (line,)
 
 
 def sha256_of(bgr: Bgr) -> str:

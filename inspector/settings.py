@@ -17,7 +17,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from inspector.domain import (
     Check,
@@ -42,7 +50,8 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Settings(BaseModel):
     """A part of a settings file; unknown keys are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # a limit of .inf or .nan is one that nothing exceeds
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _expect_once(what: str, names: list[str]) -> None:
@@ -108,6 +117,10 @@ class TextFieldSettings(Settings):
             re.compile(pattern)
         except re.error as exc:
             raise ValueError(f"expected a regular expression: {exc}") from exc
+        if re.search(pattern, ""):
+            raise ValueError(
+                "expected a pattern that finds something, found one that fits an empty text"
+            )
         return pattern
 
 
@@ -125,7 +138,9 @@ class RecipeSettings(Settings):
     text_fields: tuple[TextFieldSettings, ...] = Field((), description="what the lines mean")
     read_codes: bool = Field(False, description="read bar codes and matrix codes")
     bit_depth: Literal[8, 10, 12, 14, 16] = Field(8, description="bits a camera pixel uses")
-    frame_size_px: tuple[int, int] | None = Field(None, description="[width, height] expected")
+    frame_size_px: tuple[PositiveInt, PositiveInt] | None = Field(
+        None, description="[width, height] expected"
+    )
     missing: Literal["hold", "fail"] = Field(
         "hold", description="a required text or code that was not read: hold, or fail"
     )

@@ -20,6 +20,7 @@ from inspector.errors import SettingsError
 
 Location = tuple[str | int, ...]
 
+_NOT_PLAIN = {yaml.AliasToken: "an alias (*name)", yaml.TagToken: "a tag (!name)"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _URL_PASSWORD = re.compile(r"[^:/]+://[^:/@]*:([^@]*)@|[?&]password=([^&]*)")
 
@@ -68,10 +69,10 @@ def read_settings_file(path: Path) -> SettingsFile:
     except UnicodeDecodeError as exc:
         raise SettingsError((f"{path}: expected UTF-8 text: {exc.reason}",)) from exc
     try:
-        aliases = [t for t in yaml.scan(text, yaml.SafeLoader) if isinstance(t, yaml.AliasToken)]
-        if aliases:
-            line = aliases[0].start_mark.line + 1
-            raise SettingsError((f"{path}:{line}: expected plain values, found an alias (*name)",))
+        for token in yaml.scan(text, yaml.SafeLoader):
+            if found := _NOT_PLAIN.get(type(token)):
+                line = token.start_mark.line + 1
+                raise SettingsError((f"{path}:{line}: expected plain values, found {found}",))
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.YAMLError as exc:
@@ -81,6 +82,8 @@ def read_settings_file(path: Path) -> SettingsFile:
         raise SettingsError((f"{path}:{line}: expected YAML: {problem}",)) from exc
     except ValueError as exc:  # 2026-13-45 has the shape of a date, so YAML takes it for one
         raise SettingsError((f"{path}: expected YAML: {exc}; put the value in quotes",)) from exc
+    except RecursionError as exc:
+        raise SettingsError((f"{path}: expected a few levels, found too many to read",)) from exc
     if not isinstance(root, yaml.MappingNode):
         raise SettingsError((f"{path}:1: expected keys and values, found none",))
     lines: dict[tuple[str, ...], tuple[int, str | None]] = {(): (1, None)}
@@ -139,6 +142,9 @@ def _filled(value: Any, at: Location, file: SettingsFile, mistakes: list[str]) -
         return [_filled(v, (*at, i), file, mistakes) for i, v in enumerate(value)]
     if not isinstance(value, str):
         return value
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+        mistakes.append(file.mistake(at, "expected printable text, found NUL or half a character"))
+        return ""
     if at[-1:] == ("database",) and _has_literal_password(value):
         mistakes.append(
             file.mistake(at, "expected the password as ${VARIABLE}, found it written in the file")

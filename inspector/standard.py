@@ -166,17 +166,9 @@ def _limit_in_words(wanted: DefectCheck) -> str:
 
 def _text(wanted: TextCheck, evidence: Evidence, *, missing: Missing) -> CheckResult:
     found = [i for i, line in enumerate(evidence.texts) if line.field == wanted.field]
-    if wanted.forbidden:
-        if found:
-            return CheckResult(
-                outcome=Outcome.VIOLATED,
-                statement=f"{_quoted(evidence.texts[found[0]].text)} is printed; it must not be.",
-                evidence=_refs("text", found[:1]),
-            )
-        return CheckResult(
-            outcome=Outcome.CONFORMS, statement=f"No {wanted.field} text was found, as required."
-        )
     sure = [i for i in found if evidence.texts[i].confidence >= wanted.min_confidence]
+    if wanted.forbidden:
+        return _forbidden(wanted, evidence, found=found, sure=sure)
     if not sure:
         weak = f", only below confidence {wanted.min_confidence:g}" if found else ""
         return _not_read(f"{wanted.field} was not read{weak}", Reason.TEXT_UNREADABLE, missing)
@@ -186,8 +178,8 @@ def _text(wanted: TextCheck, evidence: Evidence, *, missing: Missing) -> CheckRe
             statement=f"{wanted.field} reads {_quoted(evidence.texts[sure[0]].text)}.",
             evidence=_refs("text", sure[:1]),
         )
-    expected = evidence.context.expected.get(wanted.equals)
-    if expected is None:
+    expected = evidence.context.expected.get(wanted.equals, "").strip()
+    if not expected:
         return _no_expected(wanted.equals)
     same = [i for i in sure if _folded(evidence.texts[i].text) == _folded(expected)]
     index = (same or sure)[0]
@@ -197,6 +189,30 @@ def _text(wanted: TextCheck, evidence: Evidence, *, missing: Missing) -> CheckRe
         expected=expected,
         equal=bool(same),
         ref=EvidenceRef(kind="text", index=index),
+    )
+
+
+def _forbidden(
+    wanted: TextCheck, evidence: Evidence, *, found: list[int], sure: list[int]
+) -> CheckResult:
+    if not found:
+        return CheckResult(
+            outcome=Outcome.CONFORMS, statement=f"No {wanted.field} text was found, as required."
+        )
+    index = (sure or found)[0]
+    printed = _quoted(evidence.texts[index].text)
+    if sure:
+        return CheckResult(
+            outcome=Outcome.VIOLATED,
+            statement=f"{printed} is printed; it must not be.",
+            evidence=_refs("text", [index]),
+        )
+    return CheckResult(
+        outcome=Outcome.UNKNOWN,
+        statement=f"{printed} may be printed, read below confidence {wanted.min_confidence:g}; "
+        "it must not be.",
+        evidence=_refs("text", [index]),
+        reason=Reason.TEXT_UNREADABLE,
     )
 
 
@@ -216,8 +232,8 @@ def _code(wanted: CodeCheck, evidence: Evidence, *, missing: Missing) -> CheckRe
             statement=f"{first.symbology} code reads {_quoted(first.text)}.",
             evidence=_refs("code", fitting[:1]),
         )
-    expected = evidence.context.expected.get(wanted.equals)
-    if expected is None:
+    expected = evidence.context.expected.get(wanted.equals, "").strip()
+    if not expected:
         return _no_expected(wanted.equals)
     same = [i for i in fitting if same_code(evidence.codes[i], expected)]
     index = (same or fitting)[0]
@@ -253,8 +269,19 @@ def _date(wanted: DateCheck, evidence: Evidence, *, missing: Missing) -> CheckRe
     dated = [(i, day) for i in found if (day := printed_date(evidence.texts[i].text)) is not None]
     if not dated:
         return _not_read(f"no date was read as {wanted.field}", Reason.TEXT_UNREADABLE, missing)
-    index, day = dated[0]
+    index, day = min(dated, key=lambda pair: pair[1])
     left = (day - evidence.context.inspected_on).days
+    latest = max(other for _, other in dated)
+    if left < wanted.min_days_left <= (latest - evidence.context.inspected_on).days:
+        return CheckResult(
+            outcome=Outcome.UNKNOWN,
+            statement=(
+                f"{wanted.field} is printed as {day.isoformat()} and as {latest.isoformat()}; "
+                f"at least {wanted.min_days_left} days after the inspection are required."
+            ),
+            evidence=_refs("text", [i for i, _ in dated]),
+            reason=Reason.UNCERTAIN,
+        )
     return CheckResult(
         outcome=Outcome.CONFORMS if left >= wanted.min_days_left else Outcome.VIOLATED,
         statement=(

@@ -260,3 +260,9 @@ def test_a_missing_system_library_is_named_with_its_remedy(tmp_path: Path) -> No
     last = done.stderr.strip().splitlines()[-1]
     assert "SystemLibraryMissing" in last
     assert "(libGL.so.1); run: apt-get install libgl1 libglib2.0-0" in last
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.png")
+    with pytest.raises(PictureError, match="found a pipe, socket or device"):
+        images.read(tmp_path / "p.png")

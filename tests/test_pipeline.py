@@ -196,3 +196,36 @@ def test_a_point_lies_in_a_polygon_by_the_even_odd_rule():
     assert inside((0.5, 3), corner)
     assert inside((3, 0.5), corner)
     assert not inside((3, 3), corner)
+
+
+def test_a_line_that_holds_two_fields_is_judged_as_both():
+    forbidden = Clause(id="C1", text="Not void.", check=TextCheck(field="mark", forbidden=True))
+    wanted = recipe(
+        forbidden,
+        read_text=True,
+        text_fields=[
+            {"field": "number", "pattern": r"\d{6,}"},
+            {"field": "mark", "pattern": "(?i)void( again)?"},
+        ],
+    )
+    found = assess(wanted, reader=Prints("4006381333931 VOID"))
+    assert (found.verdict.decision, found.verdict.reason) == (Decision.FAIL, Reason.RULE_VIOLATED)
+    assert [(t.field, t.text) for t in found.findings.text_lines] == [
+        ("number", "4006381333931"),
+        ("mark", "VOID"),
+    ]
+
+
+def test_a_recipe_whose_reader_is_not_loaded_is_held():
+    forbidden = Clause(id="C1", text="Not void.", check=TextCheck(field="mark", forbidden=True))
+    wanted = recipe(forbidden, read_text=True, text_fields=[{"field": "mark", "pattern": "void"}])
+    found = assess(wanted, reader=None)
+    assert (found.verdict.decision, found.verdict.reason) == (Decision.HOLD, Reason.MODEL_FAILED)
+
+
+def test_a_reference_of_another_size_is_held_even_where_no_detector_looks(tmp_path: Path):
+    (tmp_path / "top.png").write_bytes(images.encode_png(np.zeros((32, 32, 3), np.uint8)))
+    clause = Clause(id="C1", text="A code.", check=CodeCheck())
+    wanted = recipe(clause, read_codes=True, reference=str(tmp_path / "top.png"))
+    found = assess(wanted)
+    assert (found.verdict.decision, found.verdict.reason) == (Decision.HOLD, Reason.BAD_FRAME)

@@ -146,7 +146,9 @@ def test_a_file_that_is_not_there_is_named():
         ("", "s.yaml:1: expected keys and values, found none"),
         ("- a\n- b\n", "s.yaml:1: expected keys and values, found none"),
         ("a: [1\nb: 2\n", "s.yaml:2: expected YAML: "),
-        ("a: !!python/object:os.system x\n", "s.yaml:1: expected YAML: "),
+        ("a: !!python/object:os.system x\n", "s.yaml:1: expected plain values, found a tag"),
+        ("a: !!bool x\n", "s.yaml:1: expected plain values, found a tag"),
+        ("a: " + "[" * 5000, "s.yaml: expected a few levels, found too many"),
         ("a: &x [1]\nb: *x\n", "s.yaml:2: expected plain values, found an alias"),
         ("a: &x [*x]\n", "s.yaml:1: expected plain values, found an alias"),
         ("a: 2026-13-45\n", "s.yaml: expected YAML: month must be in 1..12; put the value in"),
@@ -229,6 +231,8 @@ def test_the_broker_password_comes_from_the_variable_named(monkeypatch):
         (("[pcb]", "[pcb, pcb]"), "expected each recipe once, found twice: pcb"),
         (("[pcb]", "[pcb]\ndeadline_ms: 20000"), "deadline_ms ≤ deadline_max_ms"),
         (("[pcb]", "[pcb]\nmqtt: {base: 'qc/#'}"), "mqtt.base: expected levels of letters"),
+        (("[pcb]", "[pcb]\nduplicate_window_s: .inf"), "duplicate_window_s: input should be a fin"),
+        (("records: records", 'records: "a\\0b"'), "s.yaml:3: records: expected printable text"),
     ],
 )
 def test_a_station_that_could_not_work_is_refused(change, expected):
@@ -399,3 +403,32 @@ def test_an_unknown_recipe_lists_those_there_are():
 
 def test_settings_come_with_the_package():
     assert (shipped_configs() / "recipes/pcb.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ("{kind: defects, labels: [a], total_at_most_mm: .nan}", "finite number"),
+        ("{kind: defects, labels: [a], larger_than_mm: .inf}", "finite number"),
+        ("{kind: defects, labels: [a], total_at_most_mm: 2, at_most: 1}", "got both"),
+        ("{kind: text, field: a, min_confidence: -1}", "between 0 and 1"),
+        ("{kind: date, field: a, min_confidence: 7}", "between 0 and 1"),
+    ],
+)
+def test_a_limit_that_nothing_could_exceed_is_refused(check, expected):
+    (found,) = mistakes_of_standard(STANDARD.replace("{kind: defects, labels: [scratch]}", check))
+    assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("px_per_mm: .inf", "px_per_mm: input should be a finite number"),
+        ("zones: [{name: z, polygon: [[0, 0], [.nan, 1], [2, 2]]}]", "finite number"),
+        ("frame_size_px: [0, 480]", "frame_size_px.0: input should be greater than 0"),
+        ("read_text: true\ntext_fields: [{field: a, pattern: '\\d*'}]", "fits an empty text"),
+    ],
+)
+def test_a_recipe_that_would_find_nothing_is_refused(more, expected):
+    (found,) = mistakes_of_recipe(RECIPE + more + "\n")
+    assert expected in found

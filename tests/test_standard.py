@@ -180,3 +180,28 @@ def test_a_code_of_another_kind_is_not_the_code_asked_for():
 def test_remaining_life_is_counted_in_days(text, expected):
     wanted = DateCheck(field="expiry", min_days_left=30)
     assert outcome(wanted, evidence(texts=[line(text, field="expiry")])).outcome is expected
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_value_of_the_work_order_is_a_missing_one(blank):
+    code = Code(symbology="QRCode", text=" ", box=BOX)
+    line = TextLine(text="A231", confidence=0.9, box=BOX, field="lot")
+    found = evidence(texts=[line], codes=[code], expected={"gtin": blank, "lot": blank})
+    for wanted in (CodeCheck(equals="gtin"), TextCheck(field="lot", equals="lot")):
+        said = outcome(wanted, found)
+        assert (said.outcome, said.reason) == (Outcome.UNKNOWN, Reason.EXPECTED_MISSING)
+
+
+def test_a_forbidden_text_that_was_read_poorly_is_unknown():
+    line = TextLine(text="VOID", confidence=0.3, box=BOX, field="mark")
+    said = outcome(TextCheck(field="mark", forbidden=True), evidence(texts=[line]))
+    assert (said.outcome, said.reason) == (Outcome.UNKNOWN, Reason.TEXT_UNREADABLE)
+
+
+def test_two_dates_of_which_one_has_passed_are_unknown():
+    lines = [
+        TextLine(text=text, confidence=0.9, box=BOX, field="best_before")
+        for text in ("2027-01-01", "2026-11-01")
+    ]
+    said = outcome(DateCheck(field="best_before"), evidence(texts=lines))
+    assert (said.outcome, said.reason) == (Outcome.UNKNOWN, Reason.UNCERTAIN)

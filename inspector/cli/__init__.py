@@ -90,7 +90,7 @@ def check(station: StationFile) -> None:
 @app.command(rich_help_panel="The line")
 def plc(
     parts: Annotated[Path, typer.Option(help="JSON lines: part_id recipe view lot expected")],
-    port: Annotated[int, typer.Option(help="port of the broker")] = 1883,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port of the broker")] = 1883,
     host: Annotated[str, typer.Option(help="host of the broker")] = "127.0.0.1",
     base: Annotated[str, typer.Option(help="topic prefix of the station")] = "qc/demo",
     takt_ms: Annotated[int, typer.Option(min=0, help="0: the next part after the answer")] = 0,
@@ -122,7 +122,7 @@ def dashboard(
     ] = None,
     url: Annotated[str | None, typer.Option(help="database, instead of a station file")] = None,
     records: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
-    port: Annotated[int, typer.Option(help="port on 127.0.0.1")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port on 127.0.0.1")] = 8501,
 ) -> None:
     """Show what the station does, every part's why, and the queue for review."""
     from inspector.cli.dashboard import serve

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from inspector import images
@@ -60,7 +61,8 @@ def inspect_pictures(
             assessment = inspector.inspect(frame, recipe=recipe, view=view, context=context)
         if as_json:
             line = as_inspect_line(picture, assessment, recipe=recipe, error=error)
-            print(json.dumps(line, allow_nan=False, ensure_ascii=False), flush=True)
+            # ASCII: a file name that is no Unicode could not be printed
+            print(json.dumps(line, allow_nan=False), flush=True)
         else:
             _print(picture, assessment, recipe)
     return UNREADABLE if unreadable else 0
@@ -142,7 +144,7 @@ def _print(picture: Path, assessment: Assessment, recipe: Recipe) -> None:
     console = Console()
     verdict = assessment.verdict
     console.print(
-        f"[bold]{picture.name}[/]  [{STYLES[verdict.decision]}]{verdict.decision}[/]  "
+        f"[bold]{escape(picture.name)}[/]  [{STYLES[verdict.decision]}]{verdict.decision}[/]  "
         f"{verdict.reason}",
         highlight=False,
     )
@@ -161,7 +163,7 @@ def _print(picture: Path, assessment: Assessment, recipe: Recipe) -> None:
             mark[found.violated],
             found.decided_by,
             "–" if probability is None else f"{probability:.3f}",
-            f"{texts[found.clause_id]} — {found.statement}",
+            escape(f"{texts[found.clause_id]} — {found.statement}"),  # it quotes printed text
         )
     console.print(table)
 

@@ -7,6 +7,9 @@ import signal
 import sys
 from pathlib import Path
 
+import typer
+from pydantic import ValidationError
+
 from inspector.errors import SettingsError
 from inspector.settings import MqttSettings, load_station
 
@@ -70,8 +73,12 @@ def run_plc(
             answer = f"rejected {outcome.rejected.reason}: {outcome.rejected.detail}"
         print(f"{outcome.part_id:24} {outcome.latency_ms:8.0f} ms  {answer}", flush=True)
 
+    try:
+        settings = MqttSettings(host=host, port=port, base=base)
+    except ValidationError as exc:
+        raise typer.BadParameter(f"--base: {exc.errors()[0]['msg']}, got {base!r}") from None
     wanted = read_parts(parts) * repeat
-    plc = Plc(MqttSettings(host=host, port=port), base=base, on_outcome=show)
+    plc = Plc(settings, base=base, on_outcome=show)
     report = plc.run(wanted, takt_ms=takt_ms, duplicates=duplicates)
     if as_json:
         print(report_line(report), flush=True)

@@ -99,3 +99,11 @@ def test_the_demo_never_clears_a_folder_that_is_not_its_own(tmp_path):
     assert done.returncode == 5
     assert "move it away" in done.stderr
     assert kept.read_text() == "years of work"
+
+
+def test_a_topic_prefix_with_a_wildcard_is_a_usage_mistake(tmp_path):
+    (tmp_path / "parts.jsonl").write_text("")
+    done = inspector("plc", "--parts", "parts.jsonl", "--base", "qc/#", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "expected levels of letters" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

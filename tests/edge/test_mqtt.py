@@ -227,3 +227,24 @@ def test_the_broker_ends_with_its_parent():
         with contextlib.suppress(ConnectionResetError):
             assert open_connection.recv(1) == b"", "the broker lives on"
     parent.stdout.close()
+
+
+def silent_broker(server: socket.socket) -> None:
+    """Accept one MQTT v5 client, and never acknowledge what it publishes."""
+    connection, _address = server.accept()
+    with connection:
+        connection.recv(1000)
+        connection.sendall(bytes([0x20, 3, 0, 0, 0]))  # CONNACK, success, no properties
+        while connection.recv(65536):
+            pass
+
+
+def test_an_answer_that_would_wait_for_acknowledgements_is_not_taken():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=silent_broker, args=(server,), daemon=True).start()
+        with linked(server.getsockname()[1], "a") as mouth:
+            answer = Message(topic="t/1", payload=b"PASS")
+            taken = [mouth.publish(answer, expiry_s=0.5) for _ in range(30)]
+            assert mouth.is_up
+    assert taken.count(None) == 10
+    assert None not in taken[:20]

@@ -497,3 +497,18 @@ def test_a_broker_that_is_not_there_is_said_in_one_line(settings: StationSetting
         running(changed(settings, mqtt={"port": 1})),
     ):
         pass
+
+
+def test_a_repeat_while_the_station_stops_is_not_refused_as_well(
+    settings: StationSettings, plc: LinePlc, gate: threading.Event
+):
+    with running(settings, lambda: FakeInspector(gate)) as station:
+        plc.await_state("Ready")
+        plc.trigger("r1")
+        plc.await_message(messages.ACQUIRED, lambda payload: b'"r1"' in payload)
+        station.stop()
+        plc.await_state("Halted")
+        first = plc.result("r1")
+        plc.trigger("r1")
+        assert plc.result("r1", nth=2) == first
+        gate.set()

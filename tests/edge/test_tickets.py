@@ -243,3 +243,10 @@ def test_every_trigger_is_accounted_for_whatever_happens(steps: list[tuple[str, 
         answer.verdict.decision is Decision.HOLD or answer.settled_ns < answer.ticket.answer_by_ns
         for answer in desk.sent
     )
+
+
+def test_only_the_same_trigger_within_the_window_is_known(desk: Desk):
+    desk.open("r1", part_id="A")
+    assert desk.tickets.knows(Trigger(request_id="r1", part_id="A"))
+    assert not desk.tickets.knows(Trigger(request_id="r1", part_id="B"))
+    assert not desk.tickets.knows(Trigger(request_id="r2", part_id="A"))
