@@ -71,10 +71,16 @@ class FolderCamera:
                 f"camera {self.id}: expected a view of letters, digits, '_' and '-', found {view!r}"
             )
         stems = (part,) if view is None else (f"{part}_{view}", part)
-        for stem in stems:
-            for suffix in SUFFIXES:
-                if (path := self._folder / f"{stem}{suffix}").is_file():
-                    return path
+        try:
+            for stem in stems:
+                for suffix in SUFFIXES:
+                    if (path := self._folder / f"{stem}{suffix}").is_file():
+                        return path
+        except OSError as exc:
+            raise CameraError(
+                f"camera {self.id}: expected to read {self._folder}, found {exc.strerror!r}; "
+                "correct the folder's owner"
+            ) from exc
         raise NoFrame(
             f"camera {self.id}: expected {' or '.join(f'{stem}.png' for stem in stems)} in "
             f"{self._folder}, found neither that nor a .jpg"

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from edge.mqtt import Link, Message, Receipt
 from inspector.domain import Decision, Frame, Inspection
-from inspector.errors import StorageError
+from inspector.errors import RecordRefused, StorageError
 from inspector.storage.files import Pictures
 from inspector.storage.spool import OpenTicket, Settlement, Spool
 from inspector.storage.store import Store
@@ -177,6 +177,11 @@ class Recorder:
             try:
                 seq = self._store.record(inspection)
                 break
+            except RecordRefused as exc:
+                # one record must not keep all the others waiting
+                log.error("%s: not recorded: %s", inspection.request_id, exc)
+                self._try_spool(lambda: self._spool.set_aside(inspection.id))
+                return
             except StorageError as exc:
                 log.error("%s: not recorded yet: %s", inspection.request_id, exc)
                 if self._hurry.is_set():
@@ -192,7 +197,7 @@ class Recorder:
         except StorageError as exc:
             log.warning("event %s (%s) not recorded: %s", event.kind, event.detail, exc)
 
-    def _try_spool(self, write: Callable[[], None]) -> None:
+    def _try_spool(self, write: Callable[[], object]) -> None:
         """Write what the row will say as well: without it a crash loses less than a part."""
         try:
             write()

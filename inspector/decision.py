@@ -66,7 +66,7 @@ def decide(
     standard: Standard,
     *,
     checks: Mapping[str, CheckResult],
-    probabilities: Mapping[str, float] | None,
+    probabilities: Mapping[str, float],
     thresholds: Thresholds,
     judge: str,
     minor: Minor,
@@ -74,14 +74,14 @@ def decide(
     """Return the judgement of every clause of `standard`, and the verdict on the part.
 
     `checks` holds the result of each clause that has a binding check; `probabilities` the
-    calibrated P(violated) of each clause by id, None where the judge failed.
+    calibrated P(violated) of each clause by id; a clause that is missing was not judged.
     """
     rulings = tuple(
         _softened(
             _rule(
                 clause,
                 check=checks.get(clause.id),
-                probability=(probabilities or {}).get(clause.id),
+                probability=probabilities.get(clause.id),
                 thresholds=thresholds,
             ),
             severity=clause.severity,

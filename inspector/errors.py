@@ -11,7 +11,9 @@
     ├── StorageError             the database or the record folder does not do what is needed
     │   ├── AlreadyReviewed      somebody else has reviewed the part since it was shown
     │   ├── NotMigrated          the database schema is not the one this version writes
-    │   └── StorageFull          no space is left, or the folder cannot be written
+    │   ├── RecordRefused        the database will never take this record as it is
+    │   ├── StorageFull          no space is left, or the folder cannot be written
+    │   └── RecordRefused        the database will never take this record as it is
     ├── CameraError              a camera cannot be opened or gave no picture
     │   └── NoFrame              the camera works, and has no picture for this part
     ├── MessageError             a message of the PLC does not keep to the contract
@@ -92,6 +94,10 @@ class AlreadyReviewed(StorageError):
 
 class NotMigrated(StorageError):
     """The schema of the database is not the one this version writes."""
+
+
+class RecordRefused(StorageError):
+    """The database will never take this record as it is; trying again does not help."""
 
 
 class StorageFull(StorageError):

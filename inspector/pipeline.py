@@ -7,16 +7,16 @@ model: what went wrong is a HOLD with its reason.
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+import regex
 
+from inspector import __version__, images, standard
 from inspector import evidence as evidences
-from inspector import images, standard
 from inspector.decision import Thresholds, decide
 from inspector.domain import (
     Assessment,
@@ -38,7 +38,8 @@ from inspector.domain import (
 from inspector.errors import ModelError, PictureError, ReferenceMissing
 from inspector.settings import VIEW_PATTERN, Recipe, RecipeSettings, resolve_asset
 
-SOFTWARE = "inspector 0.1.0"
+SOFTWARE = f"inspector {__version__}"
+PATTERN_WITHIN_S = 0.1
 
 
 class Detector(Protocol):
@@ -212,13 +213,16 @@ class Inspector:
             if result is not None:
                 checks[clause.id] = result
         judge = self.models.judges[settings.judge]
-        probabilities: dict[str, float] | None
+        probabilities: dict[str, float] = {}
+        failure = ""
         try:
             found = judge.violation_probabilities(evidence, clauses)
+            if len(found) != len(clauses):
+                raise ModelError(f"expected {len(clauses)} probabilities, got {len(found)}")
             probabilities = {c.id: p for c, p in zip(clauses, found, strict=True)}
-        except ModelError:
-            probabilities = None
-        return decide(
+        except ModelError as exc:
+            failure = f" ({exc})"
+        judgement, verdict = decide(
             recipe.standard,
             checks=checks,
             probabilities=probabilities,
@@ -226,6 +230,7 @@ class Inspector:
             judge=judge.name,
             minor=settings.minor,
         )
+        return judgement, replace(verdict, detail=verdict.detail + failure)
 
 
 def measured(detection: Detection, settings: RecipeSettings) -> Detection:
@@ -257,10 +262,20 @@ def matched(line: TextLine, settings: RecipeSettings) -> tuple[TextLine, ...]:
 
     The text is cut down to the match, or to its first group where the pattern has one that took
     part. One line may carry several fields: a number must not hide the word VOID beside it.
+
+    Raises `ModelError` where a pattern takes too long: the interpreter would keep the deadline's
+    timer waiting.
     """
     fields: list[TextLine] = []
     for wanted in settings.text_fields:
-        if found := re.search(wanted.pattern, line.text):
+        try:
+            found = regex.search(wanted.pattern, line.text, timeout=PATTERN_WITHIN_S)
+        except TimeoutError:
+            raise ModelError(
+                f"text field {wanted.field}: expected its pattern to be decided within "
+                f"{PATTERN_WITHIN_S} s on {len(line.text)} characters; simplify the pattern"
+            ) from None
+        if found:
             text = (found.group(1) if found.re.groups else None) or found.group(0)
             fields.append(replace(line, text=text, field=wanted.field))
     return tuple(fields) or (line,)

@@ -39,6 +39,7 @@ from inspector.domain import (
 )
 from inspector.errors import SettingsError
 from inspector.settings_file import SettingsFile, read_settings_file
+from inspector.symbologies import KINDS, symbology_key
 
 PACKAGE = Path(__file__).parent
 SHIPPED = PACKAGE / "_shipped" / "configs"
@@ -176,9 +177,6 @@ class CameraSettings(Settings):
     id: str = Field(pattern=f"^{NAME_PATTERN.pattern}$")
     driver: Literal["folder"] = Field("folder", description="folder: a picture per part and view")
     folder: Path = Field(description="holds PART.png or PART_VIEW.png, or the same as .jpg")
-    latency_bound_ms: float = Field(
-        0, ge=0, description="a frame counts only if received this much after the trigger"
-    )
 
     @field_validator("folder", mode="before")
     @classmethod
@@ -387,8 +385,12 @@ def _disagreements(settings: RecipeSettings, standard: Standard) -> Iterator[str
             case TextCheck() | DateCheck() as check:
                 if check.field not in fields:
                     yield f"{expected} a text field of the recipe, found {check.field!r}"
-            case CodeCheck() if not settings.read_codes:
-                yield f"{expected} read_codes: true in the recipe, found it off"
+            case CodeCheck() as check:
+                if not settings.read_codes:
+                    yield f"{expected} read_codes: true in the recipe, found it off"
+                for symbology in check.symbologies:
+                    if symbology_key(symbology) not in KINDS:
+                        yield f"{expected} a known symbology like EAN-13, found {symbology!r}"
 
 
 def _find(folder: str, name: str) -> Path:

@@ -26,6 +26,7 @@ from inspector.domain import (
     TextCheck,
 )
 from inspector.quantities import printed_date
+from inspector.symbologies import symbology_key
 
 Missing = Literal["hold", "fail"]
 ANY = "any"
@@ -217,14 +218,15 @@ def _forbidden(
 
 
 def _code(wanted: CodeCheck, evidence: Evidence, *, missing: Missing) -> CheckResult:
+    kinds = {symbology_key(symbology) for symbology in wanted.symbologies}
     fitting = [
         i
         for i, code in enumerate(evidence.codes)
-        if not wanted.symbologies or code.symbology in wanted.symbologies
+        if not wanted.symbologies or symbology_key(code.symbology) in kinds
     ]
     if not fitting:
-        kinds = " or ".join(wanted.symbologies) or "bar or matrix"
-        return _not_read(f"no {kinds} code was read", Reason.CODE_UNREADABLE, missing)
+        named = " or ".join(wanted.symbologies) or "bar or matrix"
+        return _not_read(f"no {named} code was read", Reason.CODE_UNREADABLE, missing)
     first = evidence.codes[fitting[0]]
     if wanted.equals is None:
         return CheckResult(

@@ -229,3 +229,18 @@ def test_a_reference_of_another_size_is_held_even_where_no_detector_looks(tmp_pa
     wanted = recipe(clause, read_codes=True, reference=str(tmp_path / "top.png"))
     found = assess(wanted)
     assert (found.verdict.decision, found.verdict.reason) == (Decision.HOLD, Reason.BAD_FRAME)
+
+
+def test_a_pattern_that_never_ends_holds_the_part():
+    clause = Clause(id="C1", text="Lot.", check=TextCheck(field="lot"))
+    fields = [{"field": "lot", "pattern": r"(a|aa)+$"}]
+    wanted = recipe(clause, read_text=True, text_fields=fields)
+    found = assess(wanted, reader=Prints("a" * 60 + "b"))
+    assert (found.verdict.decision, found.verdict.reason) == (Decision.HOLD, Reason.MODEL_FAILED)
+    assert "simplify the pattern" in found.verdict.detail
+
+
+def test_the_detail_says_why_the_judge_failed():
+    clause = Clause(id="C1", text="A code.", check=CodeCheck())
+    found = assess(recipe(clause, read_codes=True), judge=ConstantJudge(None))
+    assert "no judgement" in found.verdict.detail

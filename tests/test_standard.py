@@ -205,3 +205,8 @@ def test_two_dates_of_which_one_has_passed_are_unknown():
     ]
     said = outcome(DateCheck(field="best_before"), evidence(texts=lines))
     assert (said.outcome, said.reason) == (Outcome.UNKNOWN, Reason.UNCERTAIN)
+
+
+def test_symbologies_may_be_spelt_as_people_do():
+    wanted = CodeCheck(symbologies=("ean13",))
+    assert outcome(wanted, evidence(codes=[code("4006381333931")])).outcome is Outcome.CONFORMS

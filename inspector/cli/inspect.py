@@ -38,6 +38,9 @@ def inspect_pictures(
     """Inspect each picture and print what was found; return the exit code."""
     recipe = load_recipe(recipe_name)
     if reference is not None:
+        images.read(
+            reference, bit_depth=recipe.settings.bit_depth
+        )  # refused before any model loads
         recipe = recipe.with_reference(reference)
     context = Context(inspected_on=_day(on), expected=_expected(expect))
     inspector = assemble((recipe,), threads=threads)

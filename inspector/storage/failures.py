@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from inspector.errors import StorageError, StorageFull
+from inspector.errors import RecordRefused, StorageError, StorageFull
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -41,7 +41,7 @@ def naming_the_path(path: Path) -> Iterator[None]:
 
 @contextmanager
 def naming_the_database(shown_url: str) -> Iterator[None]:
-    """Turn an error of SQLAlchemy into `StorageFull` or `StorageError`.
+    """Turn an error of SQLAlchemy into `StorageFull`, `RecordRefused` or `StorageError`.
 
     `shown_url` stands in the message, so it must carry no password.
     """
@@ -58,6 +58,11 @@ def naming_the_database(shown_url: str) -> Iterator[None]:
             raise StorageFull(
                 f"{shown_url}: expected a writable database, found {found!r}; "
                 "mount its folder writable or change its owner"
+            ) from exc
+        if isinstance(exc, IntegrityError | DataError):
+            raise RecordRefused(
+                f"{shown_url}: expected a record the database takes, found {found!r}; "
+                "report this with the file set aside in the spool"
             ) from exc
         raise StorageError(
             f"{shown_url}: expected the database to answer, found {found!r}"

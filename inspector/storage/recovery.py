@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from inspector.domain import Findings, Inspection, Reason, Verdict
+from inspector.errors import RecordRefused
 from inspector.storage.spool import Leftover, OpenTicket, Settlement, Spool
 from inspector.storage.store import Store
 
@@ -24,7 +25,7 @@ class RecoveryReport:
     """Which parts became rows, and what could not be read (one line each).
 
     `settled` were judged and answered, `unsettled` judged but not answered, `interrupted` not
-    judged. `torn` files of which nothing could be made lie beside the spool's, named `.torn`.
+    judged. `torn` files, of which no row could be made, lie beside the spool's, named `.torn`.
     """
 
     settled: tuple[UUID, ...] = ()
@@ -51,7 +52,12 @@ def recover(spool: Spool, store: Store) -> RecoveryReport:
         if inspection is None:
             spool.set_aside(leftover.id)
             continue
-        store.record(inspection)
+        try:
+            store.record(inspection)
+        except RecordRefused as exc:
+            # one record must not keep all the others, and the station, waiting
+            torn.append(f"{spool.set_aside(leftover.id)}: {exc}")
+            continue
         spool.remove(leftover.id)
         if leftover.candidate is None:
             interrupted.append(leftover.id)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from storage_builders import part, settlement, ticket
 
 from inspector.domain import Decision
@@ -143,3 +143,25 @@ def cut_short(spool: Spool) -> None:
     path: Path
     (path,) = spool.folder.iterdir()
     path.write_bytes(path.read_bytes()[:-20])
+
+
+def test_a_record_the_database_never_takes_does_not_keep_the_others(
+    database: Database, store: Store, spool: Spool
+):
+    refused, good = ticket(), ticket()
+    refuse = {
+        "sqlite": "CREATE TRIGGER no BEFORE INSERT ON inspections "
+        f"WHEN NEW.id = '{refused.id.hex}' BEGIN SELECT RAISE(ABORT, 'refused'); END",
+        "postgresql": f"ALTER TABLE inspections ADD CHECK (id <> '{refused.id}')",
+    }
+    with database.writing() as connection:
+        connection.execute(text(refuse[connection.dialect.name]))
+    for opened in (refused, good):
+        spool.open_ticket(opened)
+        spool.candidate(part(of=opened))
+    report = recover(spool, store)
+    assert report.unsettled == (good.id,)
+    assert len(report.torn) == 1
+    assert str(refused.id) in report.torn[0]
+    assert list(spool.folder.glob("*.torn"))
+    assert recover(spool, store) == RecoveryReport()

@@ -1,0 +1,64 @@
+"""README says what there is: commands, reasons, settings, exit codes, topics."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from inspector import errors, settings
+from inspector.cli import app, db_app, evaluate_app, train_app
+from inspector.domain import Reason
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def command_names():
+    for prefix, group in (("", app), ("train ", train_app), ("evaluate ", evaluate_app)):
+        for command in group.registered_commands:
+            yield prefix + (command.name or command.callback.__name__)
+    for command in db_app.registered_commands:
+        yield "db " + (command.name or command.callback.__name__)
+
+
+@pytest.mark.parametrize("command", sorted(command_names()))
+def test_every_command_is_shown(command):
+    assert f"inspector {command}" in README or f"`{command}`" in README
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_says_what_to_do(reason):
+    row = re.search(rf"^\| `{reason}` \|(.+)\|(.+)\|$", README, flags=re.MULTILINE)
+    assert row is not None
+    assert len(row.group(2).strip()) > 10
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        settings.StationSettings,
+        settings.CameraSettings,
+        settings.MqttSettings,
+        settings.RecipeSettings,
+        settings.DetectorSettings,
+        settings.StandardSettings,
+        settings.ClauseSettings,
+    ],
+)
+def test_every_setting_is_named(tree):
+    for name in tree.model_fields:
+        assert re.search(rf"[`\s]{name}[`\s]", README), f"{tree.__name__}.{name}"
+
+
+def test_every_exit_code_is_explained():
+    codes = {
+        error.exit_code
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, errors.InspectorError)
+    }
+    for code in codes:
+        assert f"| {code} |" in README
+
+
+def test_every_reason_is_reached_by_name_only():
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", README, flags=re.MULTILINE)
+    assert set(rows) == {reason.value for reason in Reason}
