@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.cameras import FolderCamera
@@ -36,9 +37,10 @@ def build(
     the real models where it is left out. Raises an `InspectorError` that says what to put right.
     """
     recipes = _recipes(settings)
-    make = make_inspector or _with_models(settings)
     with _owned(settings.records):
         database = open_database(settings.database)
+        store = Store(database)
+        make = make_inspector or _with_models(settings, store=store)
         try:
             spool = Spool(settings.records / "spool")
             pictures = Pictures(settings.records / "pictures")
@@ -48,7 +50,7 @@ def build(
                 recipes=recipes,
                 cameras=tuple(FolderCamera.from_settings(camera) for camera in settings.cameras),
                 inspectors=tuple(make(recipes) for _ in range(settings.inspect_workers)),
-                store=Store(database),
+                store=store,
                 spool=spool,
                 pictures=pictures,
             )
@@ -121,11 +123,20 @@ def _recipes(settings: StationSettings) -> tuple[Recipe, ...]:
     return tuple(recipes)
 
 
-def _with_models(settings: StationSettings) -> MakeInspector:
+def _with_models(settings: StationSettings, *, store: Store | None = None) -> MakeInspector:
+    """Return what loads the real models, and notes in `store` which ones judge from now on."""
+
     def make(recipes: tuple[Recipe, ...]) -> InspectorLike:
         from inspector.assembly import assemble  # loads vendors, which take seconds
 
-        return assemble(recipes, threads=settings.torch_threads)
+        inspector = assemble(recipes, threads=settings.torch_threads)
+        if store is not None:
+            now = datetime.now(UTC)
+            for name, detector in inspector.models.detectors.items():
+                store.register_model(name, "detector", detector.sha256, now)
+            for name, judge in inspector.models.judges.items():
+                store.register_model(name, "judge", judge.sha256, now)
+        return inspector
 
     return make
 

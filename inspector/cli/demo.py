@@ -63,7 +63,7 @@ def run_demo(*, parts: int | None, with_dashboard: bool, keep: bool, as_json: bo
     _prepare(FOLDER, keep=keep)
     truth = {row["part_id"]: Decision(row["decision"]) for row in _lines(SAMPLES / "truth.jsonl")}
     parts_file = FOLDER / "parts.jsonl"
-    wanted = _chosen(_lines(SAMPLES / "demo.jsonl"), parts)
+    wanted = _lines(SAMPLES / "demo.jsonl")[:parts]
     parts_file.write_text("".join(json.dumps(part) + "\n" for part in wanted))
     station_file = shipped_configs() / "stations" / "demo.yaml"
     answers: list[Answer] = []
@@ -129,14 +129,6 @@ def _prepare(folder: Path, *, keep: bool) -> None:
             f"expected to write to {folder.absolute()}: {exc.strerror}; "
             "run the demo in a folder you may write to"
         ) from exc
-
-
-def _chosen(parts: list[dict[str, Any]], wanted: int | None) -> list[dict[str, Any]]:
-    """Return `wanted` parts spread evenly over all, so that a short demo shows every kind."""
-    if wanted is None or wanted >= len(parts):
-        return parts
-    step = len(parts) / wanted
-    return [parts[int(step * index)] for index in range(wanted)]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,133 @@
+"""Pairs of the corpus as batches for the fused judge."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inspector.models.fusion import FusedEncoder, Looks
+from inspector.models.judge import encoded, looks_of
+from inspector.ontology import shipped_ontology
+from inspector.signs import signs
+from inspector.training.corpus import Pair
+from inspector.training.yolo import cpu_has_bfloat16
+
+NO_WORDS = replace(shipped_ontology(), labels_of={})
+SORTED_TOGETHER = 40  # batches whose pairs are sorted by length among themselves
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A pair with its word pieces."""
+
+    ids: list[int]
+    types: list[int]
+    signs: tuple[float, ...]
+    pair: Pair
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Tensors of several pairs; `real` is parallel to the crops of `looks`."""
+
+    ids: Tensor
+    mask: Tensor
+    types: Tensor
+    signs: Tensor
+    violated: Tensor
+    looks: Looks | None
+    real: Tensor
+
+
+def encode(pairs: Sequence[Pair], tokenizer: Any) -> list[Encoded]:
+    """Return `pairs` with their word pieces."""
+    found = []
+    for pair in pairs:
+        ontology = None if pair.known_words else NO_WORDS
+        pieces = encoded(tokenizer, pair.evidence, [pair.clause], ontology=ontology)
+        answers = signs(pair.evidence, pair.clause, ontology=ontology)
+        found.append(Encoded(pieces["input_ids"][0], pieces["token_type_ids"][0], answers, pair))
+    return found
+
+
+def in_batches(
+    items: Sequence[Encoded], size: int, *, chance: random.Random | None
+) -> list[list[Encoded]]:
+    """Return batches of similar length; in random order where `chance` is given, else sorted."""
+    order = list(items)
+    if chance is None:
+        order.sort(key=lambda item: item.length)
+    else:
+        chance.shuffle(order)
+        window = SORTED_TOGETHER * size
+        parts = [order[i : i + window] for i in range(0, len(order), window)]
+        order = [item for part in parts for item in sorted(part, key=lambda e: e.length)]
+    found = [order[i : i + size] for i in range(0, len(order), size)]
+    if chance is not None:
+        chance.shuffle(found)
+    return found
+
+
+def batch_of(items: Sequence[Encoded], tokenizer: Any, device: torch.device) -> Batch:
+    """Return `items` padded to the longest of them, on `device`."""
+    longest = max(item.length for item in items)
+    shape = (len(items), longest)
+    ids = torch.full(shape, int(tokenizer.pad_token_id))
+    types, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    for row, item in enumerate(items):
+        ids[row, : item.length] = torch.tensor(item.ids)
+        types[row, : item.length] = torch.tensor(item.types)
+        mask[row, : item.length] = 1
+    looks = looks_of([item.pair.evidence for item in items], tokenizer)
+    real = [
+        float(is_real)
+        for item in items
+        for is_real, crop in zip(item.pair.real, item.pair.evidence.crops_bgr, strict=True)
+        if crop is not None
+    ]
+    return Batch(
+        ids=ids.to(device),
+        mask=mask.to(device),
+        types=types.to(device),
+        signs=torch.tensor([item.signs for item in items], device=device),
+        violated=torch.tensor([float(item.pair.violated) for item in items], device=device),
+        looks=None if looks is None else looks.to(device),
+        real=torch.tensor(real, device=device),
+    )
+
+
+def mixed_precision(device: torch.device) -> Any:
+    """Return a context of bfloat16 where the device computes it natively."""
+    native = device.type == "cuda" or (device.type == "cpu" and cpu_has_bfloat16())
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native)
+
+
+def logits_of(
+    network: FusedEncoder,
+    items: Sequence[Encoded],
+    tokenizer: Any,
+    device: torch.device,
+    *,
+    size: int = 64,
+) -> NDArray[np.float64]:
+    """Return the log-odds of each of `items`, in their order, without dropout."""
+    network.eval()
+    position = {id(item): i for i, item in enumerate(items)}
+    found = np.zeros(len(items))
+    with torch.inference_mode(), mixed_precision(device):
+        for part in in_batches(items, size, chance=None):
+            batch = batch_of(part, tokenizer, device)
+            logits = network(batch.ids, batch.mask, batch.types, batch.signs, batch.looks)
+            found[[position[id(item)] for item in part]] = logits.cpu().numpy()
+    return found

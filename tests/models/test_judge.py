@@ -1,0 +1,152 @@
+"""The fused judge: loading, batching, looking."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_judge import tiny_network, tiny_tokenizer, write_tiny_judge
+
+from inspector.decision import Thresholds
+from inspector.domain import Bgr, Box, Clause, Context, Detection, Evidence
+from inspector.errors import ModelError
+from inspector.models.fusion import quantised, restored
+from inspector.models.judge import FusedJudge, load_judge, looks_of
+from inspector.signs import SIGNS
+
+CLAUSES = (
+    Clause(id="C1", text="No spur is accepted."),
+    Clause(id="C2", text="No open in the left margin, no short, no pin hole."),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_judge(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def judge(folder: Path) -> FusedJudge:
+    return load_judge(folder)
+
+
+def board(*labels: str, crop: Bgr | None = None) -> Evidence:
+    box = Box(x0=0, y0=0, x1=9, y1=9)
+    return Evidence(
+        product="board",
+        defects=tuple(Detection(label=label, confidence=0.9, box=box) for label in labels),
+        texts=(),
+        codes=(),
+        context=Context(inspected_on=date(2026, 11, 23)),
+        crops_bgr=(crop,) * len(labels),
+    )
+
+
+def grey_crop(value: int) -> Bgr:
+    return np.full((64, 64, 3), value, np.uint8)
+
+
+def test_each_clause_gets_a_probability(judge: FusedJudge) -> None:
+    found = judge.violation_probabilities(board("spur", "open"), CLAUSES)
+    assert len(found) == 2
+    assert all(0 < p < 1 for p in found)
+    assert judge.violation_probabilities(board(), ()) == ()
+
+
+def test_a_batch_says_the_same_as_one_clause_at_a_time(judge: FusedJudge) -> None:
+    part = board("spur", "open", crop=grey_crop(90))
+    together = judge.violation_probabilities(part, CLAUSES)
+    alone = [judge.violation_probabilities(part, (clause,))[0] for clause in CLAUSES]
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_the_judge_knows_its_name_hash_and_thresholds(judge: FusedJudge, folder: Path) -> None:
+    card = json.loads((folder / "model.json").read_text())
+    assert judge.sha256 == card["sha256"]
+    assert judge.name == f"tiny {judge.sha256[:12]}"
+    assert (judge.thresholds.pass_at, judge.thresholds.fail_at) == (0.2, 0.8)
+
+
+def test_closed_gates_see_nothing_and_open_ones_do() -> None:
+    network, tokenizer = tiny_network(), tiny_tokenizer()
+    network.eval()
+    words = tokenizer(["spur 1"], ["no spur"], return_tensors="pt")
+    entry = (
+        words["input_ids"],
+        words["attention_mask"],
+        words["token_type_ids"],
+        torch.zeros(1, len(SIGNS)),
+    )
+    dark, bright = (looks_of([board("spur", crop=grey_crop(v))], tokenizer) for v in (10, 240))
+    with torch.inference_mode():
+        blind = network(*entry, None)
+        assert torch.allclose(network(*entry, dark), blind, atol=1e-6)
+        for look in network.looks:
+            look.gate.fill_(1.0)  # type: ignore[union-attr, operator]
+        assert not torch.allclose(network(*entry, dark), network(*entry, bright), atol=1e-4)
+        assert torch.allclose(network(*entry, None), blind, atol=1e-6)
+
+
+def test_answers_of_code_count_as_the_reading_weighs_them() -> None:
+    network, tokenizer = tiny_network(), tiny_tokenizer()
+    network.eval()
+    words = tokenizer(["spur 1"], ["no spur"], return_tensors="pt")
+    entry = (words["input_ids"], words["attention_mask"], words["token_type_ids"])
+    yes, no = torch.ones(1, len(SIGNS)), -torch.ones(1, len(SIGNS))
+    with torch.inference_mode():
+        assert torch.equal(network(*entry, yes, None), network(*entry, no, None))
+        network.weigh.bias[0] = 1.0
+        assert network(*entry, yes, None) > network(*entry, no, None)
+
+
+def test_five_hundred_defects_and_a_clause_of_two_thousand_words_are_judged(
+    judge: FusedJudge,
+) -> None:
+    labels = [f"kind {i % 37}" for i in range(500)]
+    clause = Clause(id="C", text="no spur " * 1000)
+    (p,) = judge.violation_probabilities(board(*labels), (clause,))
+    assert 0 < p < 1
+
+
+def test_int8_rows_come_back_within_half_a_step() -> None:
+    values = torch.randn(128, 64)
+    state = {"matrix": values, "bias": torch.randn(64)}
+    back = restored(quantised(state))
+    step = values.abs().amax(dim=1, keepdim=True) / 127
+    assert bool(((back["matrix"] - values).abs() <= step / 2 + 1e-6).all())
+    assert torch.equal(back["bias"], state["bias"])
+
+
+def test_changed_weights_are_refused(tmp_path: Path) -> None:
+    folder = write_tiny_judge(tmp_path / "tiny")
+    with (folder / "judge.safetensors").open("ab") as file:
+        file.write(b"!")
+    with pytest.raises(ModelError, match="sha256"):
+        load_judge(folder)
+
+
+def test_a_judge_of_another_evidence_version_is_refused(tmp_path: Path) -> None:
+    folder = write_tiny_judge(tmp_path / "tiny", evidence_version="evidence/0")
+    with pytest.raises(ModelError, match="train it again"):
+        load_judge(folder)
+
+
+def test_weights_that_are_no_numbers_give_no_verdict() -> None:
+    network = tiny_network()
+    with torch.no_grad():
+        network.head[-1].bias.fill_(float("nan"))  # type: ignore[union-attr, operator]
+    limits = Thresholds(pass_at=0.2, fail_at=0.8)
+    judge = FusedJudge(
+        network, tiny_tokenizer(), name="n", sha256="0", temperature=1.0, thresholds=limits
+    )
+    with pytest.raises(ModelError, match="expected a number"):
+        judge.violation_probabilities(board("spur"), CLAUSES)
+
+
+def test_a_folder_without_a_description_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        load_judge(tmp_path)
