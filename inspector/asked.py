@@ -40,6 +40,7 @@ class Asked:
     runs: frozenset[str]
     terms: Named
     materials: frozenset[str]
+    known: frozenset[str]
     symbologies: frozenset[str]
     phrases: tuple[str, ...]
 
@@ -50,8 +51,10 @@ class Asked:
     def names_defect(self, defect: Detection) -> bool:
         """Return whether the clause means this kind of defect: by a known term, or by its label."""
         label = folded_label(defect.label)
-        if self.terms.labels:
-            return label in self.terms.labels
+        if label in self.terms.labels:
+            return True
+        if self.terms.labels and label in self.known:
+            return False  # "solder short" names another label than "short"
         return label in self.runs and label not in self.materials
 
     def names_code(self, code: Code) -> bool:
@@ -91,6 +94,7 @@ def asked_of(clause_text: str, ontology: Ontology | None = None) -> Asked:
         runs=frozenset("".join(own[i : i + n]) for n in (1, 2, 3, 4) for i in range(len(own))),
         terms=ontology.named(clause),
         materials=ontology.materials,
+        known=ontology.known,
         symbologies=symbologies_named(clause),
         phrases=tuple(
             m[1].strip() for m in re.finditer(r"[\"“'‘«]([^\"”'’»]{2,60})[\"”'’»]", clause)
@@ -113,4 +117,4 @@ def date_name(text: str) -> str:
     lower = text.lower()
     if re.search(r"\b(exp|best|bb|bbe|use|valid|mhd)", lower):
         return "expiry"
-    return "made" if re.search(r"\b(m[fa]|pro|pack|pkd|made)", lower) else "date"
+    return "made" if re.search(r"\b(mfg|mfd|man(?!y)|prod(?!uct)|pack|pkd|made)", lower) else "date"

@@ -21,6 +21,8 @@ from inspector.evidence import CROP_PX, derived_facts
 
 NOWHERE = Box(x0=0, y0=0, x1=1, y1=1)  # a case has no picture to have a place in
 
+WORDS = r"[^\W_]{2}"  # what is blank or mere signs is no clause
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -60,12 +62,12 @@ class _Evidence(_Part):
 
 class _Clause(_Part):
     id: str
-    text: str = Field(min_length=3, max_length=20_000)
+    text: str = Field(min_length=3, max_length=20_000, pattern=WORDS)
 
 
 class _Case(_Part):
     id: str
-    clause: str | None = Field(None, min_length=3, max_length=20_000)
+    clause: str | None = Field(None, min_length=3, max_length=20_000, pattern=WORDS)
     clauses: tuple[_Clause, ...] = ()
     evidence: _Evidence
     crops: tuple[str | None, ...] = ()
@@ -103,7 +105,7 @@ def read_cases(path: Path) -> tuple[JudgeCase, ...]:
     Raises `CaseError` that names every bad line at once.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise CaseError(f"{path}: expected a file of cases, one JSON object a line: {exc}") from exc
     cases: list[JudgeCase] = []

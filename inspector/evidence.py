@@ -86,6 +86,8 @@ def _expected(context: Context) -> list[tuple[str, str]]:
 
 def _against_order(key: str, value: str, texts: Sequence[TextLine], codes: Sequence[Code]) -> str:
     name, wanted = cleaned(spoken(key)), folded(value)
+    if not wanted:
+        return f"ordered {name} not given"
     in_code = any(same_number(folded(code.text), wanted) for code in codes)
     of_field = [text for text in texts if text.field == key]
     in_print = any(carries(text.text, value) for text in (of_field or texts))

@@ -28,11 +28,15 @@ class Named:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ontology:
-    """Terms as joined stems, each with the labels (folded) that it stands for."""
+    """Terms as joined stems, each with the labels (folded) that it stands for.
+
+    `known` are all labels that some term stands for.
+    """
 
     labels_of: Mapping[str, frozenset[str]]
     general: frozenset[str]
     materials: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
 
     def named(self, clause: str) -> Named:
         """Return what `clause` names, the longest terms first: "solder short" is no short."""
@@ -70,6 +74,7 @@ def shipped_ontology() -> Ontology:
         labels_of={form: frozenset(labels) for form, labels in labels_of.items()},
         general=frozenset(form for term in content["anything"] for form in forms(term)),
         materials=frozenset(map(folded_label, content["materials"])),
+        known=frozenset().union(*labels_of.values()),
     )
 
 

@@ -132,8 +132,11 @@ def _counted(defects: Sequence[Detection], asked: Asked) -> str:
                     said.append(f"{over} over {q.words}{counts}")
     if asked.areas:
         areas = [d.width_mm * d.height_mm for d in defects if d.width_mm and d.height_mm]
-        value = sum(areas) if asked.total else max(areas, default=0.0)
-        said += [f"area {_compared(value, q)}" for q in asked.areas]
+        if not areas:
+            said.append("area unknown")
+        else:
+            value = sum(areas) if asked.total else max(areas)
+            said += [f"area {_compared(value, q)}" for q in asked.areas]
     if asked.confidence:
         said.append(f"confidence {max(d.confidence for d in defects):.2f}")
     return " ".join(said)
@@ -189,8 +192,8 @@ def _dates(evidence: Evidence, asked: Asked) -> Iterable[str]:
             limit = after(today, span)
             here = "exactly" if day == limit else "over" if day > limit else "under"
             if days < 0:
-                back = today - (limit - today)
-                here = "exactly" if day == back else "under" if day > back else "over"
+                ago, wanted = -days, (limit - today).days
+                here = "exactly" if ago == wanted else "under" if ago < wanted else "over"
             said += f" {here} {span.words} {'left' if days >= 0 else 'ago'}"
         yield said
 

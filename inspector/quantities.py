@@ -91,11 +91,10 @@ def _is_a_name(clause: str, match: re.Match[str]) -> bool:
 
 def after(start: date, quantity: Quantity) -> date:
     """Return the day that lies the span `quantity` after `start` (months by the calendar)."""
-    match quantity.span:
-        case "day":
-            return start + timedelta(days=quantity.value)
-        case "week":
-            return start + timedelta(weeks=quantity.value)
+    days = {"day": 1, "week": 7}.get(quantity.span or "")
+    if days is not None:
+        most = (date.max - start).days
+        return start + timedelta(days=min(quantity.value * days, most))
     months = round(quantity.value * (12 if quantity.span == "year" else 1))
     index = start.year * 12 + start.month - 1 + months
     year, month = min(index // 12, date.max.year), index % 12 + 1

@@ -66,7 +66,12 @@ def _expect_once(what: str, names: list[str]) -> None:
 
 class ClauseSettings(Settings):
     id: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,16}$", description="short id, unique in the file")
-    text: str = Field(min_length=3, max_length=4000, description="the clause in plain words")
+    text: str = Field(
+        min_length=3,
+        max_length=4000,
+        pattern=r"[^\W_]{2}",
+        description="the clause in plain words",
+    )
     severity: Severity = Field(Severity.MAJOR, description="critical, major or minor")
     check: Annotated[Check, Field(discriminator="kind")] | None = Field(
         None, description="the same clause as a typed check; without one the model judges alone"

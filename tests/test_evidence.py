@@ -201,3 +201,24 @@ def test_crops_are_cut_for_the_surest_defects_only() -> None:
 def test_items_that_a_clause_names_are_pointed_at(clause: str, index: int | None) -> None:
     part = evidence(defect("mousebite"), defect("pin-hole", at=20))
     assert [ref.index for ref in named_items(part, clause)] == ([] if index is None else [index])
+
+
+def test_a_label_the_ontology_does_not_know_counts_by_its_own_words() -> None:
+    part = evidence(defect("solder blob"))
+    assert "named solder blob 1" in premise(part, "No short and no solder blob is allowed.")
+
+
+def test_an_area_nobody_measured_is_not_under_the_limit() -> None:
+    said = premise(evidence(defect("spur", None)), "No spur with an area above 1 mm².")
+    assert "area unknown" in said
+
+
+def test_spans_beyond_the_calendar_are_read() -> None:
+    part = evidence(texts=(line("EXP 2020-01-01", field="expiry"),))
+    assert premise(part, "At least 900000 days must be left.")
+    assert premise(part, "At least 9999999999 days must be left.")
+
+
+def test_an_order_without_a_value_equals_nothing() -> None:
+    part = evidence(texts=(line("", field="lot"),), lot="")
+    assert "equals" not in premise(part, "The lot must be the ordered one.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ def run_judge(path: Path, *, model: str, as_json: bool) -> int:
     """Print a line for each case as soon as it is judged; return the exit code."""
     for line in judge_cases(path, model=model):
         if as_json:
-            print(json.dumps(line, ensure_ascii=False), flush=True)
+            print(json.dumps(line, ensure_ascii=False, allow_nan=False), flush=True)
             continue
         for finding in line.get("clauses", [line]):
             name = line["id"] if finding is line else f"{line['id']}/{finding['id']}"
             print(f"{name:16} {finding['outcome']:10} {finding['statement']}", flush=True)
-    sys.stdout.flush()
     return 0
 
 

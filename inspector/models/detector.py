@@ -138,4 +138,9 @@ class YoloDetector:
             except RuntimeError as exc:
                 raise ModelError(f"{self.name}: the detector failed: {exc}") from exc
         predictions: torch.Tensor = output[0] if isinstance(output, tuple) else output
+        if not bool(torch.isfinite(predictions).all()):
+            # suppression would take them for a picture without defects
+            raise ModelError(
+                f"{self.name}: expected numbers, the detector gave others; install it again"
+            )
         return predictions

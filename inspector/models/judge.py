@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inspector.asked import CLAUSE_CHARACTERS
+from inspector.asked import CLAUSE_CHARACTERS, asked_of
 from inspector.decision import Thresholds
 from inspector.domain import Clause, Evidence
 from inspector.errors import ModelError
 from inspector.evidence import EVIDENCE_VERSION, cleaned, premise, spoken
 from inspector.ontology import Ontology
+from inspector.premise import KINDS_AT_MOST
 from inspector.signs import signs
 
 if TYPE_CHECKING:
@@ -68,7 +69,29 @@ class FusedJudge:
                 f"expected a number for every clause, {self.name} gave {logits}; its weights are "
                 "damaged: install it again"
             )
-        return tuple(_sigmoid(logit / self._temperature) for logit in logits)
+        doubtful = (self.thresholds.pass_at + self.thresholds.fail_at) / 2
+        return tuple(
+            probability
+            if self._is_wholly_read(evidence, clause.text)
+            else max(probability, doubtful)
+            for clause, probability in zip(
+                clauses, (_sigmoid(logit / self._temperature) for logit in logits), strict=True
+            )
+        )
+
+    def _is_wholly_read(self, evidence: Evidence, clause: str) -> bool:
+        """Return whether the network sees all that the clause may hang on.
+
+        What was cut, and a size that nobody measured, can object to a part but never clear it.
+        """
+        text, asked = " ".join(clause.split()), asked_of(clause)
+        sized = bool(asked.lengths or asked.areas)
+        return (
+            len(text) <= CLAUSE_CHARACTERS
+            and len({defect.label for defect in evidence.defects}) <= KINDS_AT_MOST
+            and not (sized and any(d.longest_mm is None for d in evidence.defects))
+            and len(self._tokenizer(premise(evidence, text), text)["input_ids"]) <= TOKENS_AT_MOST
+        )
 
     def logits(self, evidence: Evidence, clauses: Sequence[str]) -> tuple[float, ...]:
         """Return the log-odds before calibration."""
@@ -81,13 +104,16 @@ class FusedJudge:
         if looks is not None:
             looks = _for_all(looks, len(clauses))
         with torch.inference_mode():
-            found = self._network(
-                batch["input_ids"],
-                batch["attention_mask"],
-                batch["token_type_ids"],
-                torch.tensor([signs(evidence, clause) for clause in clauses]),
-                looks,
-            )
+            try:
+                found = self._network(
+                    batch["input_ids"],
+                    batch["attention_mask"],
+                    batch["token_type_ids"],
+                    torch.tensor([signs(evidence, clause) for clause in clauses]),
+                    looks,
+                )
+            except RuntimeError as exc:
+                raise ModelError(f"{self.name}: the judge failed: {exc}") from exc
         return tuple(float(value) for value in found)
 
 
@@ -109,7 +135,10 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
         version: str = card["evidence_version"]
         temperature = float(card["temperature"])
         thresholds = Thresholds(pass_at=card["pass_at"], fail_at=card["fail_at"])
-    except (OSError, KeyError, ValueError) as exc:
+        name = f"{card['name']} {sha256[:12]}"
+        if not 0.05 <= temperature <= 100:
+            raise ValueError(f"expected a temperature of 0.05 to 100, found {temperature}")
+    except (OSError, KeyError, TypeError, ValueError) as exc:
         raise ModelError(
             f"expected a judge with its model.json in {folder}: {exc}; install it again"
         ) from exc
@@ -127,7 +156,7 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
     return FusedJudge(
         network,
         tokenizer,
-        name=f"{card['name']} {sha256[:12]}",
+        name=name,
         sha256=sha256,
         temperature=temperature,
         thresholds=thresholds,
@@ -148,7 +177,15 @@ def _built(folder: Path, weights: Path) -> tuple[FusedEncoder, Any]:
             AutoModel.from_config(config, add_pooling_layer=False), look_after=LOOK_AFTER
         )
         network.load_state_dict(restored(load_file(weights)))
-    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+        SafetensorError,
+    ) as exc:
         raise ModelError(
             f"expected the weights of a fused judge in {folder}: {exc}; install it again"
         ) from exc
@@ -163,12 +200,16 @@ def encoded(
     ontology: Ontology | None = None,
     **options: Any,
 ) -> Any:
-    """Return premise and clause of each clause as word pieces; a long premise is cut, no clause."""
+    """Return premise and clause of each clause as word pieces; the longer of the two is cut.
+
+    Special tokens in print are spelt out: they cannot end a sentence.
+    """
     texts = [" ".join(clause.split())[:CLAUSE_CHARACTERS] for clause in clauses]
     return tokenizer(
         [premise(evidence, text, ontology=ontology) for text in texts],
         texts,
-        truncation="only_first",
+        truncation="longest_first",
+        split_special_tokens=True,
         max_length=TOKENS_AT_MOST,
         return_token_type_ids=True,  # a saved tokenizer_config.json may not ask for them
         **options,
@@ -191,7 +232,9 @@ def looks_of(evidences: Sequence[Evidence], tokenizer: Any) -> Looks | None:
         return None
     names = [
         tokenizer(
-            cleaned(f"{spoken(defect.label)} {spoken(defect.zone or '')}"), add_special_tokens=False
+            cleaned(f"{spoken(defect.label)} {spoken(defect.zone or '')}"),
+            add_special_tokens=False,
+            split_special_tokens=True,
         )["input_ids"][:NAME_PIECES]
         for _, defect, _ in found
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from inspector import images
 from inspector.domain import Bgr
 from inspector.errors import ModelError, PictureError
+from inspector.models import shelf
 from inspector.models.detector import YoloDetector, load_detector
 from inspector.settings import PACKAGE
 
@@ -128,3 +131,16 @@ def test_loading_prints_nothing_and_leaves_nothing_on_the_disk(tmp_path: Path) -
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_give_no_numbers_are_no_clean_board(tmp_path: Path) -> None:
+    folder, description = shelf.read_detector("pcb-yolo11n")
+    checkpoint = torch.load(folder / description.file, weights_only=False)
+    model = checkpoint.get("ema") or checkpoint["model"]
+    next(model.parameters()).data.fill_(float("nan"))
+    torch.save(checkpoint, tmp_path / "damaged.pt")
+    card = json.loads((folder / "model.json").read_text())
+    card |= {"file": "damaged.pt", "sha256": shelf.file_sha256(tmp_path / "damaged.pt")}
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match="expected numbers"):
+        load_detector(str(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from inspector.decision import Thresholds
 from inspector.domain import Bgr, Box, Clause, Context, Detection, Evidence
 from inspector.errors import ModelError
 from inspector.models.fusion import quantised, restored
-from inspector.models.judge import FusedJudge, load_judge, looks_of
+from inspector.models.judge import FusedJudge, encoded, load_judge, looks_of
 from inspector.signs import SIGNS
 
 CLAUSES = (
@@ -150,3 +151,40 @@ def test_weights_that_are_no_numbers_give_no_verdict() -> None:
 def test_a_folder_without_a_description_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         load_judge(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "clause"),
+    [
+        (board("spur"), "No spur longer than 1 mm is accepted."),
+        (board(*(f"kind {i}" for i in range(9))), "No spur is accepted."),
+        (board(), "No spur is accepted. " * 60),
+        (board(), "x " * 299),
+    ],
+    ids=["size unknown", "too many kinds", "long clause", "many word pieces"],
+)
+def test_what_was_not_wholly_read_is_never_cleared(folder: Path, part: Evidence, clause: str):
+    judge = load_judge(folder)
+    judge.thresholds = Thresholds(pass_at=0.9, fail_at=0.95)  # the tiny judge clears everything
+    (found,) = judge.violation_probabilities(part, (Clause(id="C", text=clause),))
+    assert found > judge.thresholds.pass_at
+
+
+def test_special_words_in_print_are_spelt_out() -> None:
+    tokenizer = tiny_tokenizer()
+    label = board("[SEP] [PAD] spur")
+    pieces = encoded(tokenizer, label, ["No spur."])["input_ids"][0]
+    assert pieces.count(tokenizer.sep_token_id) == 2
+    assert tokenizer.pad_token_id not in pieces
+
+
+@pytest.mark.parametrize("temperature", [-1, 0, float("nan"), "warm", None])
+def test_a_temperature_that_would_turn_answers_round_is_refused(
+    folder: Path, tmp_path: Path, temperature: object
+):
+    damaged = tmp_path / "tiny"
+    shutil.copytree(folder, damaged)
+    card = json.loads((damaged / "model.json").read_text())
+    (damaged / "model.json").write_text(json.dumps({**card, "temperature": temperature}))
+    with pytest.raises(ModelError, match="install it again"):
+        load_judge(damaged)
