@@ -350,7 +350,7 @@ class DefectFamilies:
         oracle: Oracle,
         name: str,
     ) -> Pair:
-        pictured = name == "bare board" and self.bank is not None and self.chance.random() < 0.35
+        pictured = name == "bare board" and self.bank is not None and self.chance.random() < 0.5
         if pictured and self.chance.random() < 0.35:
             # A mistake of the detector: what its crop shows is an intact board.
             wrong = {i for i in range(len(seen)) if self.chance.random() < 0.6}

@@ -69,7 +69,7 @@ class JudgePlan:
     validations_an_epoch: int = 3
     patience: int = 4
     target_escape: float = 0.01
-    target_overkill: float = 0.005
+    target_overkill: float = 0.02
 
 
 @dataclass(slots=True)
