@@ -92,7 +92,8 @@ def decode(content: bytes, *, bit_depth: int = 8, source: str = "picture") -> Bg
                 image.verify()  # the checksums; a verified picture must be opened anew
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             pixels = _deep_colour(image, content) if _is_deep_colour(image) else _pixels(image)
-    except UnidentifiedImageError as exc:
+    # ultralytics replaces Image.open by one that asks for the package pi_heif where none fits
+    except (UnidentifiedImageError, ModuleNotFoundError) as exc:
         raise PictureError(
             f"{source}: expected one of {', '.join(FORMATS)}, found another format or a damaged "
             "file; take or copy it again"

@@ -144,3 +144,8 @@ def test_weights_that_give_no_numbers_are_no_clean_board(tmp_path: Path) -> None
     (tmp_path / "model.json").write_text(json.dumps(card))
     with pytest.raises(ModelError, match="expected numbers"):
         load_detector(str(tmp_path))
+
+
+def test_what_is_no_picture_is_refused_also_beside_the_detector(detector: YoloDetector) -> None:
+    with pytest.raises(PictureError, match="another format"):
+        images.decode(b"no picture")
