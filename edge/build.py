@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,11 +20,13 @@ from edge.mqtt import Link
 from edge.station import Station
 from inspector.errors import InspectorError, SettingsError, StorageError
 from inspector.settings import Recipe, StationSettings, load_recipe
+from inspector.settings_file import Location
 from inspector.storage.database import open_database
 from inspector.storage.files import Pictures
 from inspector.storage.spool import Spool
 from inspector.storage.store import Store
 
+IN_A_FILE = re.compile(r"\S+\.ya?ml:\d+: ")
 MakeInspector = Callable[[tuple[Recipe, ...]], InspectorLike]
 
 
@@ -59,9 +62,15 @@ def build(
 
 
 def check(
-    settings: StationSettings, *, make_inspector: MakeInspector | None = None
+    settings: StationSettings,
+    *,
+    placed: Callable[[Location, str], str] = lambda _at, what: what,
+    make_inspector: MakeInspector | None = None,
 ) -> tuple[str, ...]:
-    """Return what stands in the way of running `settings`, one line each; load and open all."""
+    """Return what stands in the way of running `settings`, one line each; load and open all.
+
+    `placed` says where in the station's file a key stands: `SettingsFile.mistake`.
+    """
     mistakes: list[str] = []
     recipes: tuple[Recipe, ...] = ()
 
@@ -88,20 +97,25 @@ def check(
         finally:
             link.stop()
 
-    for step in (
-        load_recipes,
-        open_records,
-        lambda: open_database(settings.database).close(),
-        load_models,
-        open_cameras,
-        reach_broker,
-    ):
+    steps: tuple[tuple[Location, Callable[[], None]], ...] = (
+        (("recipes",), load_recipes),
+        (("records",), open_records),
+        (("database",), lambda: open_database(settings.database).close()),
+        (("recipes",), load_models),
+        (("cameras",), open_cameras),
+        (("mqtt",), reach_broker),
+    )
+    for at, step in steps:
         try:
             step()
         except SettingsError as exc:
-            mistakes.extend(exc.mistakes)
+            mistakes.extend(
+                # what a recipe's own file says wrong is placed there
+                what if IN_A_FILE.match(what) else placed(at, what)
+                for what in exc.mistakes
+            )
         except InspectorError as exc:
-            mistakes.append(" ".join(str(exc).split()))
+            mistakes.append(placed(at, " ".join(str(exc).split())))
     return tuple(mistakes)
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from inspector.errors import SettingsError
 from inspector.settings import MqttSettings, load_station
+from inspector.settings_file import read_settings_file
 
 
 def run_station(path: Path) -> int:
@@ -37,7 +38,7 @@ def check_station(path: Path) -> int:
     from edge.build import check
 
     try:
-        mistakes = check(load_station(path))
+        mistakes = check(load_station(path), placed=read_settings_file(path).mistake)
     except SettingsError as exc:
         mistakes = exc.mistakes
     for mistake in mistakes:

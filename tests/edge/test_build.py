@@ -135,7 +135,8 @@ def test_the_commands_say_what_is_wrong(
     file.write_text(json.dumps(content))
     assert check_station(file) == 1
     said = capsys.readouterr().err
-    assert "nosuch" in said
+    assert f"{file}:1: recipes: nosuch: expected one of recipes" in said
+    assert f"{file}:1: database: " in said
     assert "inspector db upgrade" in said
     with pytest.raises(SettingsError):
         run_station(file)
