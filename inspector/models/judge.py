@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LOOK_AFTER = (2, 4)
 TOKENS_AT_MOST = 224
 NAME_PIECES = 8
+FILES_BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 class FusedJudge:
@@ -132,10 +133,11 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
         card: dict[str, Any] = json.loads((folder / "model.json").read_text())
         weights = folder / card["file"]
         sha256: str = card["sha256"]
+        beside: dict[str, str] = {name: card["files"][name] for name in FILES_BESIDE}
         version: str = card["evidence_version"]
         temperature = float(card["temperature"])
         thresholds = Thresholds(pass_at=card["pass_at"], fail_at=card["fail_at"])
-        name = f"{card['name']} {sha256[:12]}"
+        judge_name = f"{card['name']} {sha256[:12]}"
         if not 0.05 <= temperature <= 100:
             raise ValueError(f"expected a temperature of 0.05 to 100, found {temperature}")
     except (OSError, KeyError, TypeError, ValueError) as exc:
@@ -148,6 +150,8 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
             f"{version}; train it again: inspector train judge"
         )
     verified(weights, sha256)
+    for name, expected in beside.items():
+        verified(folder / name, expected)  # another vocabulary would change every verdict
     if threads is not None:
         import torch
 
@@ -156,7 +160,7 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
     return FusedJudge(
         network,
         tokenizer,
-        name=name,
+        name=judge_name,
         sha256=sha256,
         temperature=temperature,
         thresholds=thresholds,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from inspector.decision import Thresholds
 from inspector.evidence import EVIDENCE_VERSION
 from inspector.models.fusion import FusedEncoder, quantised, restored
+from inspector.models.judge import FILES_BESIDE
 from inspector.models.shelf import file_sha256
 from inspector.training import calibrate
 from inspector.training.judge_pairs import Encoded, logits_of
@@ -82,6 +83,7 @@ def put_on_shelf(
         "name": "judge",
         "file": WEIGHTS,
         "sha256": file_sha256(out / WEIGHTS),
+        "files": {name: file_sha256(out / name) for name in FILES_BESIDE},
         "evidence_version": EVIDENCE_VERSION,
         "temperature": round(degree, 6),
         "pass_at": thresholds.pass_at,

@@ -188,3 +188,12 @@ def test_a_temperature_that_would_turn_answers_round_is_refused(
     (damaged / "model.json").write_text(json.dumps({**card, "temperature": temperature}))
     with pytest.raises(ModelError, match="install it again"):
         load_judge(damaged)
+
+
+def test_a_changed_vocabulary_is_not_loaded(folder: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "tiny"
+    shutil.copytree(folder, changed)
+    tokenizer = changed / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace('"open"', '"opens"'))
+    with pytest.raises(ModelError, match=r"tokenizer.json: expected sha256"):
+        load_judge(changed)

@@ -16,7 +16,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from inspector.evidence import EVIDENCE_VERSION
 from inspector.models.fusion import FusedEncoder, quantised
-from inspector.models.judge import LOOK_AFTER
+from inspector.models.judge import FILES_BESIDE, LOOK_AFTER
 from inspector.models.shelf import file_sha256
 
 WORDS = "no spur open short pin hole in the left margin are is accepted one two more than named"
@@ -76,6 +76,7 @@ def write_tiny_judge(folder: Path, **changed: object) -> Path:
         "name": "tiny",
         "file": "judge.safetensors",
         "sha256": file_sha256(folder / "judge.safetensors"),
+        "files": {name: file_sha256(folder / name) for name in FILES_BESIDE},
         "evidence_version": EVIDENCE_VERSION,
         "temperature": 1.5,
         "pass_at": 0.2,
