@@ -11,7 +11,7 @@ from edge.capture import FrameSlot, Shot
 from inspector import images
 from inspector.domain import Frame
 from inspector.errors import CameraError, NoFrame
-from inspector.settings import PART_PATTERN, VIEW_PATTERN, CameraSettings, resolve_asset
+from inspector.settings import PART_PATTERN, VIEW_PATTERN, CameraSettings
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -31,7 +31,7 @@ class FolderCamera:
 
     @classmethod
     def from_settings(cls, settings: CameraSettings) -> FolderCamera:
-        return cls(camera_id=settings.id, folder=resolve_asset(str(settings.folder)))
+        return cls(camera_id=settings.id, folder=settings.folder)
 
     def open(self) -> None:
         """Raise `CameraError` where there is no such folder."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from inspector import images
 from inspector.domain import Frame, Reason, Verdict
 from inspector.errors import CameraError, NoFrame, PictureError
 from inspector.settings import Recipe
@@ -118,12 +119,8 @@ class Capture:
 
 def check_frame(frame: Frame, recipe: Recipe) -> Verdict | None:
     """Return why `frame` cannot be judged, or None where nothing speaks against it."""
-    expected = recipe.settings.frame_size_px
-    height, width = frame.bgr.shape[:2]
-    if expected is not None and (width, height) != expected:
-        return Verdict.held(
-            Reason.BAD_FRAME,
-            f"expected a frame of {expected[0]} × {expected[1]} px, found {width} × {height}; "
-            "check the camera's settings or the recipe's frame_size_px",
-        )
+    try:
+        images.require_size(frame.bgr, recipe.settings.frame_size_px)
+    except PictureError as exc:
+        return Verdict.held(Reason.BAD_FRAME, str(exc))
     return None

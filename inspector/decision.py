@@ -52,6 +52,12 @@ class Thresholds:
                 f"expected 0 ≤ pass_at < fail_at ≤ 1, got {self.pass_at} and {self.fail_at}"
             )
 
+    def says_violated(self, probability: float) -> bool | None:
+        """Return what a P(violated) says of a clause; None where it is uncertain."""
+        if probability >= self.fail_at:
+            return True
+        return False if probability <= self.pass_at else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ruling:
@@ -108,11 +114,12 @@ def _rule(
         return _ruling(clause, None, p, check, Decision.HOLD, check.reason or Reason.UNCERTAIN)
     if p is None:
         return _ruling(clause, None, None, check, Decision.HOLD, Reason.MODEL_FAILED)
-    if p >= thresholds.fail_at:
+    objects = thresholds.says_violated(p)
+    if objects:
         decision = Decision.FAIL if check is None else Decision.HOLD
         violated = True if check is None else None  # an objection to a rule is no proof
         return _ruling(clause, violated, p, check, decision, Reason.JUDGED_BAD)
-    if check is not None or p <= thresholds.pass_at:
+    if check is not None or objects is False:
         return _ruling(clause, False, p, check, Decision.PASS, Reason.CLEAN)
     return _ruling(clause, None, p, None, Decision.HOLD, Reason.UNCERTAIN)
 

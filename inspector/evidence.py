@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from inspector import images
 from inspector.domain import Bgr, Code, Context, Detection, Evidence, Findings, TextLine
 from inspector.premise import named_items, premise
-from inspector.wording import carries, cleaned, folded, quoted, runs, same_number, spoken
+from inspector.wording import CLEAR_AT, carries, cleaned, folded, quoted, runs, same_number, spoken
 
 __all__ = [
     "CROPS_AT_MOST",
@@ -32,7 +32,6 @@ CROP_PX = 64
 CROP_MARGIN_PX = 12
 CROPS_AT_MOST = 24
 EXPECTED_AT_MOST = 4
-CLEAR_AT = 0.5
 
 
 def gather(

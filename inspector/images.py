@@ -75,6 +75,16 @@ def read(path: Path, *, bit_depth: int = 8) -> Bgr:
     return decode(content, bit_depth=bit_depth, source=str(path))
 
 
+def require_size(bgr: Bgr, expected: tuple[int, int] | None) -> None:
+    """Raise `PictureError` where a frame is not of `expected` (width, height) px, if any."""
+    found = (bgr.shape[1], bgr.shape[0])
+    if expected is not None and found != expected:
+        raise PictureError(
+            f"expected a frame of {expected[0]} × {expected[1]} px, found {found[0]} × {found[1]}; "
+            "check the camera's settings or the recipe's frame_size_px"
+        )
+
+
 def decode(content: bytes, *, bit_depth: int = 8, source: str = "picture") -> Bgr:
     """Return the picture encoded in `content`; `source` names it in errors (`PictureError`)."""
     from PIL import Image, UnidentifiedImageError

@@ -92,9 +92,7 @@ def folded_label(label: str) -> str:
 def stems(text: str) -> list[str]:
     """Return the words of `text` without the endings of plurals, in lower case."""
     words = re.findall(r"[a-z0-9à-ÿ]+", text.lower())
-    return [
-        re.sub(r"(?<=[a-z]{2})(ches|shes|xes|sses|ies|(?<![su])s)$", _singular, w) for w in words
-    ]
+    return [_PLURAL.sub(_singular, w) for w in words]
 
 
 def _singular(match: re.Match[str]) -> str:

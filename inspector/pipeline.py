@@ -118,7 +118,7 @@ class Inspector:
         watch = _Watch(self._clock_ns)
         provenance = Provenance(frame_sha256=sha256_of(bgr), software=SOFTWARE)
         try:
-            _expect_size(bgr, settings.frame_size_px)
+            images.require_size(bgr, settings.frame_size_px)
             reference = self._reference(settings, view)
             detections, detector_sha256 = self._detect(bgr, reference, settings)
             provenance = replace(provenance, detector_sha256=detector_sha256)
@@ -289,15 +289,6 @@ def sha256_of(bgr: Bgr) -> str:
 def _seen(bgr: Bgr, reference: Bgr | None) -> Bgr:
     """Return what crops are cut from: the picture, with its reference where there is one."""
     return bgr if reference is None else images.compose(bgr, reference)
-
-
-def _expect_size(bgr: Bgr, expected: tuple[int, int] | None) -> None:
-    found = (bgr.shape[1], bgr.shape[0])
-    if expected is not None and found != expected:
-        raise PictureError(
-            f"expected a frame of {expected[0]} × {expected[1]} px, found {found[0]} × {found[1]}; "
-            "check the camera's settings or the recipe's frame_size_px"
-        )
 
 
 class _Watch:

@@ -12,7 +12,7 @@ from inspector.asked import Asked, asked_of, date_name, size_mm
 from inspector.domain import Detection, Evidence, TextLine
 from inspector.ontology import Ontology
 from inspector.quantities import Quantity, after, printed_date
-from inspector.wording import carries, folded, same_number
+from inspector.wording import CLEAR_AT, carries, folded, same_number
 
 OF_DEFECTS = (
     "present", "more than the number", "the number or more", "longer than the limit",
@@ -29,7 +29,6 @@ SIGNS = (
     "ordered value different or missing", "named value equal", "expiry printed", "expired",
     "life under the span",
 )  # fmt: skip
-CLEAR_AT = 0.5
 ALSO_CALLED = {
     "lot": ("batch", "lot"),
     "serial": ("serial",),

@@ -7,6 +7,7 @@ import re
 from inspector.quantities import printed_date
 
 TEXT_CHARACTERS = 60
+CLEAR_AT = 0.5  # a line read with less confidence is unclear print
 
 
 def spoken(name: str) -> str:

@@ -53,9 +53,8 @@ def _line(case: JudgeCase, findings: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _outcome(probability: float, thresholds: Thresholds) -> str:
-    if probability >= thresholds.fail_at:
-        return "violated"
-    return "conforms" if probability <= thresholds.pass_at else "uncertain"
+    words = {True: "violated", False: "conforms", None: "uncertain"}
+    return words[thresholds.says_violated(probability)]
 
 
 def _finding(
