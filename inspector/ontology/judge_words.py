@@ -1,6 +1,7 @@
-"""Which kinds of defect a clause names: a small knowledge base of terms that people can edit.
+"""Which kinds of defect a clause names, in the words that the shipped judge was trained with.
 
-A term is known in its singular and plural, with or without articles and small words between.
+They stand in `ontology.yaml` and change only together with the judge's weights. A term is known
+in its singular and plural, with or without articles and small words between.
 """
 
 from __future__ import annotations
