@@ -10,11 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Final, Literal
+from typing import Literal
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inspector.checks import Check as Check
+from inspector.checks import CodeCheck as CodeCheck
+from inspector.checks import DateCheck as DateCheck
+from inspector.checks import DefectCheck as DefectCheck
+from inspector.checks import TextCheck as TextCheck
+from inspector.checks import expect_rate
 
 Bgr = NDArray[np.uint8]
 
@@ -158,7 +165,7 @@ class Detection:
     zone: str | None = None
 
     def __post_init__(self) -> None:
-        _expect_rate("confidence", self.confidence)
+        expect_rate("confidence", self.confidence)
 
     @property
     def longest_mm(self) -> float | None:
@@ -177,7 +184,7 @@ class TextLine:
     field: str | None = None
 
     def __post_init__(self) -> None:
-        _expect_rate("confidence", self.confidence)
+        expect_rate("confidence", self.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,93 +207,6 @@ class Findings:
 
 
 # --- the standard -----------------------------------------------------------------------------
-
-
-# pydantic's; a limit of .inf or .nan is one that nothing exceeds
-_CHECK_CONFIG: Final = {"extra": "forbid", "allow_inf_nan": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefectCheck:
-    """At most `at_most` defects of `labels` that lie where and are as large as stated.
-
-    `labels` are detector labels, or `("any",)`. `inside` / `outside` name a zone of the recipe.
-    `larger_than_mm` counts only defects whose `measure` exceeds it. `total_at_most_mm` limits the
-    sum of the `measure` of all that match, instead of their number.
-    """
-
-    __pydantic_config__: ClassVar = _CHECK_CONFIG
-
-    kind: Literal["defects"] = "defects"
-    labels: tuple[str, ...]
-    at_most: int = 0
-    inside: str | None = None
-    outside: str | None = None
-    larger_than_mm: float | None = None
-    total_at_most_mm: float | None = None
-    measure: Literal["longest", "width", "height"] = "longest"
-
-    def __post_init__(self) -> None:
-        if not self.labels:
-            raise ValueError("expected at least one label in 'labels', or 'any'; got none")
-        if self.at_most < 0:
-            raise ValueError(f"expected 'at_most' of 0 or more, got {self.at_most}")
-        if self.inside is not None and self.outside is not None:
-            raise ValueError("expected 'inside' or 'outside', got both")
-        if self.total_at_most_mm is not None and self.at_most:
-            raise ValueError("expected 'at_most' or 'total_at_most_mm', got both; use two clauses")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextCheck:
-    """A printed field must be there, read surely, and equal the work order where asked.
-
-    `equals` is the key of the expected value. `forbidden` turns it round: the text must not occur.
-    """
-
-    __pydantic_config__: ClassVar = _CHECK_CONFIG
-
-    kind: Literal["text"] = "text"
-    field: str
-    equals: str | None = None
-    min_confidence: float = 0.5
-    forbidden: bool = False
-
-    def __post_init__(self) -> None:
-        _expect_rate("min_confidence", self.min_confidence)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeCheck:
-    """A code of one of `symbologies` (any, where empty) must be read, and equal the work order.
-
-    `equals` is the key of the expected value; leading zeros that tell UPC-A from EAN-13 count as
-    equal (GS1 General Specifications, GTIN-12 in a GTIN-13 field).
-    """
-
-    __pydantic_config__: ClassVar = _CHECK_CONFIG
-
-    kind: Literal["code"] = "code"
-    symbologies: tuple[str, ...] = ()
-    equals: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DateCheck:
-    """The date printed in `field` lies at least `min_days_left` days after the inspection."""
-
-    __pydantic_config__: ClassVar = _CHECK_CONFIG
-
-    kind: Literal["date"] = "date"
-    field: str
-    min_days_left: int = 0
-    min_confidence: float = 0.5
-
-    def __post_init__(self) -> None:
-        _expect_rate("min_confidence", self.min_confidence)
-
-
-Check = DefectCheck | TextCheck | CodeCheck | DateCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,8 +395,3 @@ class Inspection:
 def _expect_utc(name: str, moment: datetime) -> None:
     if moment.utcoffset() != timedelta(0):
         raise ValueError(f"expected {name} in UTC with a time zone, got {moment!r}")
-
-
-def _expect_rate(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"expected {name} between 0 and 1, got {value}")

@@ -1,0 +1,162 @@
+"""`inspector standard read`: what the clause reader makes of each clause of a standard.
+
+Every reading is shown in plain words with a made-up part that would pass and one that would fail. A
+reading binds only when a person approves it: it is then written beside its clause as `line:`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from inspector.domain import Clause, Evidence
+from inspector.errors import SettingsError
+from inspector.examples import contradiction, part_in_words, passing_and_failing
+from inspector.settings import load_standard
+
+if TYPE_CHECKING:
+    from inspector.models.clause_reader import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingShown:
+    """One clause with its reading, examples, and a part on which its own check says otherwise."""
+
+    clause: Clause
+    reading: Reading
+    passes: Evidence | None
+    fails: Evidence | None
+    contradicts: Evidence | None
+
+
+def read_standard(path: Path, *, reader: str, approve: Sequence[str], as_json: bool) -> int:
+    """Print the reading of every clause; write those approved into the file; return the exit code.
+
+    Raises `SettingsError` where an id to approve has no reading, before anything is written.
+    """
+    from inspector.models.reading_cache import CachedReader
+
+    standard = load_standard(str(path))
+    readings = CachedReader(name=reader).read_clauses([c.text for c in standard.clauses])
+    shown = [_shown(clause, readings[clause.text]) for clause in standard.clauses]
+    for one in shown:
+        print(json.dumps(_row(one), ensure_ascii=False) if as_json else _in_words(one), flush=True)
+    if approve:
+        lines = _approved(shown, approve, path)
+        path.write_text(with_lines(path.read_text(encoding="utf-8"), lines), encoding="utf-8")
+        if not as_json:
+            print(f"written into {path}: {', '.join(lines) or 'nothing'}")
+    return 0
+
+
+def _shown(clause: Clause, reading: Reading) -> ReadingShown:
+    if reading.check is None:
+        return ReadingShown(
+            clause=clause, reading=reading, passes=None, fails=None, contradicts=None
+        )
+    passes, fails = passing_and_failing(reading.check)
+    return ReadingShown(
+        clause=clause,
+        reading=reading,
+        passes=passes,
+        fails=fails,
+        contradicts=contradiction(clause.check, reading.check) if clause.check else None,
+    )
+
+
+def _in_words(one: ReadingShown) -> str:
+    clause, reading = one.clause, one.reading
+    said = [f"{clause.id}  {clause.text}"]
+    if reading.check is None:
+        why = (
+            "says nothing that a camera's findings can decide" if reading.line else "cannot be read"
+        )
+        return "\n".join([*said, f"    not read: it {why}; it is left to the judge", ""])
+    said.append(f"    read as   {reading.words} (confidence {reading.confidence:.2f})")
+    said.append(f"    line      {reading.line}")
+    if one.passes is not None:
+        said.append(f"    passes    {part_in_words(one.passes)}")
+    if one.fails is not None:
+        said.append(f"    fails     {part_in_words(one.fails)}")
+    if one.passes is None or one.fails is None:
+        said.append("    warning   no part was found that it would tell from another")
+    if one.contradicts is not None:
+        part = part_in_words(one.contradicts)
+        said.append(f"    warning   the clause's own check says the opposite of: {part}")
+    return "\n".join([*said, ""])
+
+
+def _row(one: ReadingShown) -> dict[str, Any]:
+    def words(part: Evidence | None) -> str | None:
+        return None if part is None else part_in_words(part)
+
+    return {
+        "schema": "reading/1",
+        "id": one.clause.id,
+        "text": one.clause.text,
+        "read": one.reading.is_read,
+        "line": one.reading.line or None,
+        "words": one.reading.words,
+        "confidence": round(one.reading.confidence, 4),
+        "passes": words(one.passes),
+        "fails": words(one.fails),
+        "contradicts": words(one.contradicts),
+    }
+
+
+def _approved(shown: Sequence[ReadingShown], approve: Sequence[str], path: Path) -> dict[str, str]:
+    readable = {one.clause.id: one for one in shown if one.reading.is_read}
+    if "all" in approve:
+        return {
+            name: one.reading.line
+            for name, one in readable.items()
+            if one.clause.check is None and one.contradicts is None
+        }
+    wrong = [name for name in approve if name not in readable or readable[name].clause.check]
+    if wrong:
+        raise SettingsError(
+            tuple(
+                f"{path}: {name}: expected the id of a clause that was read and has no check yet; "
+                f"those are: {', '.join(n for n, o in readable.items() if not o.clause.check)}"
+                for name in wrong
+            )
+        )
+    return {name: readable[name].reading.line for name in approve}
+
+
+def with_lines(text: str, lines: dict[str, str]) -> str:
+    """Return a standard's file with `line:` written below the text of the clauses named.
+
+    Everything else stays as it is: comments, order and layout.
+    """
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    written = text.splitlines(keepends=True)
+    places: list[tuple[int, str]] = []
+    for node in _clause_nodes(root):
+        keys = {key.value: (key, value) for key, value in node.value}
+        name = keys["id"][1].value
+        if name not in lines:
+            continue
+        key, value = keys["text"]
+        row = value.end_mark.line + (1 if value.end_mark.column else 0)
+        quoted = json.dumps(lines[name], ensure_ascii=False)  # a JSON string is a YAML string
+        places.append((row, f"{' ' * key.start_mark.column}line: {quoted}\n"))
+    for row, new in sorted(places, reverse=True):
+        if row and not written[row - 1].endswith("\n"):
+            written[row - 1] += "\n"
+        written.insert(row, new)
+    return "".join(written)
+
+
+def _clause_nodes(root: yaml.Node) -> list[yaml.MappingNode]:
+    if not isinstance(root, yaml.MappingNode):
+        return []
+    for key, value in root.value:
+        if key.value == "clauses":
+            return [node for node in value.value if isinstance(node, yaml.MappingNode)]
+    return []

@@ -1,0 +1,268 @@
+"""Parts made up for a check: near its limits, so that some pass and some fail.
+
+They show an engineer what a reading means, and tell whether two checks say the same.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from inspector.checks import (
+    ANY,
+    Atom,
+    Check,
+    CodeCheck,
+    CodesCheck,
+    DateCheck,
+    DefectCheck,
+    EqualCheck,
+    FormatCheck,
+    MeasureCheck,
+    Moment,
+    MomentCheck,
+    PrintCheck,
+    Size,
+    Source,
+    TextCheck,
+    atoms,
+)
+from inspector.domain import Box, Code, Context, Detection, Evidence, Outcome, TextLine
+from inspector.standard import says
+from inspector.standard.dates import shifted
+
+TODAY = date(2026, 11, 23)
+NOWHERE = Box(x0=0, y0=0, x1=1, y1=1)
+TRIES = 300
+_FACTORS = (0.4, 0.8, 1.0, 1.0, 1.2, 1.6, 3.0)
+
+
+@dataclass(slots=True)
+class _Ingredients:
+    """What the atoms of checks speak of: everything a made-up part may have."""
+
+    labels: set[str] = field(default_factory=set)
+    zones: set[str] = field(default_factory=set)
+    lengths: set[float] = field(default_factory=set)
+    counts: set[int] = field(default_factory=lambda: {0, 1})
+    wordings: set[str] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)
+    dates: set[str] = field(default_factory=set)
+    days: set[date] = field(default_factory=lambda: {TODAY})
+    codes: set[str] = field(default_factory=set)
+    contents: set[str] = field(default_factory=set)
+
+
+def made_up(checks: Sequence[Check], chance: random.Random) -> Iterator[Evidence]:
+    """Yield parts without end, each with some of what `checks` speak of."""
+    found = _Ingredients()
+    for check in checks:
+        for atom in atoms(check):
+            _gather(atom, found)
+    while True:
+        yield _part(found, chance)
+
+
+def passing_and_failing(check: Check) -> tuple[Evidence | None, Evidence | None]:
+    """Return a part that conforms and one that does not, the plainest found; None: none was."""
+    chance = random.Random(0)
+    found: dict[Outcome, Evidence] = {}
+    parts = made_up([check], chance)
+    for _ in range(TRIES):
+        part = next(parts)
+        outcome = says(check, part).outcome
+        if outcome not in found or _weight(part) < _weight(found[outcome]):
+            found[outcome] = part
+    return found.get(Outcome.CONFORMS), found.get(Outcome.VIOLATED)
+
+
+def contradiction(one: Check, other: Check) -> Evidence | None:
+    """Return a made-up part of which two checks say the opposite, None where none was found."""
+    parts = made_up([one, other], random.Random(0))
+    for _ in range(TRIES):
+        part = next(parts)
+        outcomes = {says(one, part).outcome, says(other, part).outcome}
+        if outcomes == {Outcome.CONFORMS, Outcome.VIOLATED}:
+            return part
+    return None
+
+
+def part_in_words(evidence: Evidence) -> str:
+    """Return what a made-up part has, for a list of examples."""
+    said = []
+    for defect in evidence.defects:
+        size = "" if defect.width_mm is None else f" {defect.width_mm:g} × {defect.height_mm:g} mm"
+        said.append(f"{defect.label}{size}{f' in {defect.zone}' if defect.zone else ''}")
+    said += [f"printed '{text.text}'" for text in evidence.texts]
+    said += [f"{code.symbology} '{code.text}'" for code in evidence.codes]
+    ordered = [f"{key} {value}" for key, value in evidence.context.expected.items()]
+    if ordered and (evidence.texts or evidence.codes):
+        said.append(f"ordered {', '.join(ordered)}")
+    return "; ".join(said) or "nothing found"
+
+
+def _weight(part: Evidence) -> int:
+    return 10 * (len(part.defects) + len(part.texts) + len(part.codes)) + sum(
+        defect.zone is not None for defect in part.defects
+    )
+
+
+# --- what checks speak of ---------------------------------------------------------------------
+
+
+def _gather(check: Atom, found: _Ingredients) -> None:
+    match check:
+        case MeasureCheck():
+            found.labels.update(w for w in (*check.subjects, *check.exceptions) if w != ANY)
+            found.zones.update((*check.inside, *check.outside))
+            _gather_sizes(check.sizes, found)
+            if check.measure in ("defects", "kinds"):
+                found.counts.add(int(check.limit))
+            elif check.limit:
+                found.lengths.add(check.limit**0.5 if check.measure == "area" else check.limit / 2)
+        case DefectCheck():
+            found.labels.update(label for label in check.labels if label != ANY)
+            found.zones.update(z for z in (check.inside, check.outside) if z is not None)
+            found.counts.add(check.at_most)
+            found.lengths.update(
+                x for x in (check.larger_than_mm, check.total_at_most_mm) if x is not None
+            )
+        case PrintCheck():
+            found.counts.add(min(3, int(check.limit)))
+            (found.fields if check.sought == "field" else found.wordings).update(check.words)
+            if check.starts is not None:
+                found.contents.add(check.starts)
+        case TextCheck() | DateCheck():
+            (found.dates if isinstance(check, DateCheck) else found.fields).add(check.field)
+        case CodesCheck():
+            found.codes.update(w for w in check.symbologies if w != ANY)
+            found.codes.add("QR Code")
+            found.contents.update(x for x in (check.contains, check.starts) if x is not None)
+            if check.element is not None:
+                found.contents.add(f"({check.element})04012345678901")
+        case CodeCheck():
+            found.codes.update(check.symbologies or ("QR Code",))
+            found.fields.update([check.equals] if check.equals else [])
+        case EqualCheck():
+            _gather_source(check.left, found)
+            _gather_source(check.right, found)
+        case MomentCheck():
+            for moment in (check.left, check.right):
+                _gather_moment(moment, found)
+        case FormatCheck():
+            found.dates.add(check.field)
+
+
+def _gather_sizes(sizes: Sequence[Size], found: _Ingredients) -> None:
+    for size in sizes:
+        if size.measure == "area":
+            found.lengths.add(size.limit**0.5)
+        elif size.measure not in ("confidence", "characters"):
+            found.lengths.add(size.limit)
+
+
+def _gather_source(source: Source, found: _Ingredients) -> None:
+    match source.kind:
+        case "field":
+            found.fields.add(source.name)
+        case "order" if source.name:
+            found.fields.add(source.name)
+        case "code":
+            found.codes.add(source.name or "QR Code")
+        case "literal":
+            found.contents.add(source.name)
+
+
+def _gather_moment(moment: Moment, found: _Ingredients) -> None:
+    if moment.kind == "field":
+        found.dates.add(moment.name)
+    limit = shifted(TODAY, moment)
+    found.days.update(limit + timedelta(days=n) for n in (-40, -1, 0, 1, 40))
+
+
+# --- parts ------------------------------------------------------------------------------------
+
+
+def _part(found: _Ingredients, chance: random.Random) -> Evidence:
+    expected = {name: _value(chance) for name in sorted(found.fields)}
+    texts = [*_wordings(found, chance), *_fields(found, expected, chance), *_dates(found, chance)]
+    codes = _codes(found, expected, chance)
+    return Evidence(
+        product="part",
+        defects=_defects(found, chance),
+        texts=tuple(texts),
+        codes=tuple(codes),
+        context=Context(inspected_on=TODAY, expected=expected),
+    )
+
+
+def _defects(found: _Ingredients, chance: random.Random) -> tuple[Detection, ...]:
+    of_print = found.wordings or found.fields or found.dates or found.codes
+    if of_print and not (found.labels or found.lengths or found.zones):
+        return ()
+    labels = sorted(found.labels) or ["defect"]
+    zones: list[str | None] = [None, *sorted(found.zones)]
+    lengths = sorted(found.lengths) or [1.0]
+    near = chance.choice(sorted(found.counts))
+    count = max(0, near + chance.choice((-1, 0, 0, 1, 2)))
+    defects = []
+    for _ in range(min(count, 40)):
+        long = round(chance.choice(lengths) * chance.choice(_FACTORS), 3)
+        short = round(long * chance.choice((0.3, 0.7, 1.0)), 3)
+        sides = (long, short) if chance.random() < 0.5 else (short, long)
+        defects.append(
+            Detection(
+                label=chance.choice(labels),
+                confidence=round(chance.uniform(0.55, 0.99), 2),
+                box=NOWHERE,
+                width_mm=sides[0],
+                height_mm=sides[1],
+                zone=chance.choice(zones),
+            )
+        )
+    return tuple(defects)
+
+
+def _line(text: str, name: str | None = None) -> TextLine:
+    return TextLine(text=text, confidence=0.95, box=NOWHERE, field=name)
+
+
+def _wordings(found: _Ingredients, chance: random.Random) -> list[TextLine]:
+    return [_line(w) for w in sorted(found.wordings) if chance.random() < 0.5]
+
+
+def _fields(found: _Ingredients, expected: dict[str, str], chance: random.Random) -> list[TextLine]:
+    lines = []
+    for name in sorted(found.fields):
+        luck = chance.random()
+        if luck < 0.5:
+            lines.append(_line(expected[name], name))
+        elif luck < 0.75:
+            prefix = chance.choice(sorted(found.contents)) if found.contents else ""
+            lines.append(_line(prefix + _value(chance), name))
+    return lines
+
+
+def _dates(found: _Ingredients, chance: random.Random) -> list[TextLine]:
+    days = sorted(found.days)
+    return [
+        _line(chance.choice(days).isoformat(), name)
+        for name in sorted(found.dates)
+        if chance.random() < 0.85
+    ]
+
+
+def _codes(found: _Ingredients, expected: dict[str, str], chance: random.Random) -> list[Code]:
+    values = [*expected.values(), *sorted(found.contents), _value(chance)]
+    return [
+        Code(symbology=re.sub(r"s$", "", name), text=chance.choice(values), box=NOWHERE)
+        for name in sorted(found.codes)
+        if chance.random() < 0.6
+    ]
+
+
+def _value(chance: random.Random) -> str:
+    return f"{chance.choice('ABCDEFG')}{chance.randrange(1000, 9999)}"

@@ -1,0 +1,75 @@
+"""Weights in few bits: groups of values share a scale and an offset.
+
+A matrix is cut into groups of `GROUP` values along its rows; each value becomes one of 2^bits steps
+between the group's least and greatest. Codes of 4 and 6 bits are packed without gaps.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+GROUP = 64
+LARGE = 4096
+
+
+def packed(state: dict[str, Tensor], *, bits: dict[str, int]) -> dict[str, Tensor]:
+    """Return `state` with its large matrices in as many bits as `bits` says for their names.
+
+    `NAME.codes`, `NAME.scale` and `NAME.least` stand for a matrix; `NAME.shape` is its shape and
+    bits. What is not in `bits`, or small, stays in float16.
+    """
+    found: dict[str, Tensor] = {}
+    for name, values in state.items():
+        if name not in bits or values.ndim != 2 or values.numel() < LARGE:
+            found[name] = values.to(torch.float16).contiguous()
+            continue
+        groups = values.float().reshape(-1, GROUP)
+        least = groups.amin(dim=1, keepdim=True).to(torch.float16)
+        span = groups.amax(dim=1, keepdim=True) - least.float()
+        scale = (span / (2 ** bits[name] - 1)).clamp(min=1e-7).to(torch.float16)
+        codes = torch.round((groups - least.float()) / scale.float().clamp(min=1e-7))
+        codes = codes.clamp(0, 2 ** bits[name] - 1).to(torch.uint8).reshape(-1)
+        found[f"{name}.codes"] = _folded(codes, bits[name])
+        found[f"{name}.scale"] = scale.reshape(-1)
+        found[f"{name}.least"] = least.reshape(-1)
+        found[f"{name}.shape"] = torch.tensor([*values.shape, bits[name]], dtype=torch.int32)
+    return found
+
+
+def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return what `packed` packed, in float32."""
+    found: dict[str, Tensor] = {}
+    for name, values in state.items():
+        base, _, part = name.rpartition(".")
+        if part == "shape" and f"{base}.codes" in state:
+            rows, columns, bits = (int(n) for n in values)
+            codes = _unfolded(state[f"{base}.codes"], bits)[: rows * columns]
+            scale = state[f"{base}.scale"].float().unsqueeze(1)
+            least = state[f"{base}.least"].float().unsqueeze(1)
+            whole = codes.reshape(-1, GROUP).float() * scale + least
+            found[base] = whole.reshape(rows, columns)
+        elif f"{base}.codes" not in state:
+            found[name] = values.float()
+    return found
+
+
+def _folded(codes: Tensor, bits: int) -> Tensor:
+    if bits == 8:
+        return codes
+    if bits == 4:
+        return codes[0::2] | (codes[1::2] << 4)
+    wide = codes.to(torch.int32)
+    four = wide[0::4] | (wide[1::4] << 6) | (wide[2::4] << 12) | (wide[3::4] << 18)
+    parts = [(four >> shift) & 255 for shift in (0, 8, 16)]
+    return torch.stack(parts, dim=1).to(torch.uint8).reshape(-1)
+
+
+def _unfolded(folded: Tensor, bits: int) -> Tensor:
+    if bits == 8:
+        return folded
+    if bits == 4:
+        return torch.stack([folded & 15, folded >> 4], dim=1).reshape(-1)
+    three = folded.to(torch.int32).reshape(-1, 3)
+    four = three[:, 0] | (three[:, 1] << 8) | (three[:, 2] << 16)
+    return torch.stack([(four >> shift) & 63 for shift in (0, 6, 12, 18)], dim=1).reshape(-1)

@@ -1,0 +1,238 @@
+"""Checks of dates: compared with the day of inspection, with each other, and in their form."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from inspector.checks import FormatCheck, Moment, MomentCheck
+from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason
+from inspector.quantities import printed_date
+from inspector.standard import gs1, names
+from inspector.standard.phrases import quoted
+from inspector.standard.world import World, absent, compared, result
+
+_WEEK = re.compile(
+    r"(?<!\d)(?P<y>\d{4})[-/ .]?(?:W|KW|CW|WK)[ -]?(?P<w>\d{1,2})(?!\d)"
+    r"|\b(?:W|KW|CW|WK|week)[ .]?(?P<w2>\d{1,2})[ /.-]+(?P<y2>\d{4}|\d\d)(?!\d)",
+    re.IGNORECASE,
+)
+_COMPACT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)(?!\d)")
+_FORMS = {
+    "iso 8601": "YYYY-MM-DD", "iso": "YYYY-MM-DD", "iso date": "YYYY-MM-DD",
+    "month and year": "MM YYYY", "month/year": "MM/YYYY", "year-month": "YYYY-MM",
+    "week and year": "WW YYYY", "week code": "WW YYYY", "week/year": "WW/YYYY",
+}  # fmt: skip
+_TOKENS = {
+    "YYYY": r"(?:19|20)\d\d", "YY": r"\d\d", "MMM": r"[A-Za-z]{3}", "MM": r"(?:0[1-9]|1[0-2])",
+    "DD": r"(?:0[1-9]|[12]\d|3[01])", "WW": r"(?:W|KW|CW)?(?:0?[1-9]|[1-4]\d|5[0-3])",
+}  # fmt: skip
+_TOKEN = re.compile("|".join(_TOKENS), re.IGNORECASE)
+_RELATIONS = {"<": "before", "<=": "on or before", "=": "on", ">=": "on or after", ">": "after"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Day:
+    """One day that a moment stands for, in words, and where it is printed."""
+
+    day: date
+    words: str
+    ref: EvidenceRef | None = None
+
+
+def check_moment(wanted: MomentCheck, evidence: Evidence, world: World) -> CheckResult:
+    """Return whether two days compare as stated; where a field is printed twice, both must."""
+    sides = []
+    for moment in (wanted.left, wanted.right):
+        days = _days(moment, evidence, world)
+        if not days:
+            return _missing(moment, world)
+        sides.append(days)
+    pairs = [(a, b) for a in sides[0] for b in sides[1]]
+    broken = [
+        (a, b)
+        for a, b in pairs
+        if not compared(a.day.toordinal(), wanted.comparison, b.day.toordinal())
+    ]
+    one, other = (broken or pairs)[0]
+    statement = (
+        f"{one.words} is {one.day.isoformat()}, {other.words} is {other.day.isoformat()}; the "
+        f"first must lie {_RELATIONS[wanted.comparison]} the second."
+    )
+    found = [ref for ref in (one.ref, other.ref) if ref is not None]
+    differ = broken and len(broken) < len(pairs) and not world.closed
+    return result(None if differ else not broken, statement, found)
+
+
+def _missing(moment: Moment, world: World) -> CheckResult:
+    if moment.kind == "order":
+        return result(
+            None,
+            f"The work order gives no date for {quoted(moment.name or 'it')} to compare with.",
+            reason=Reason.EXPECTED_MISSING,
+        )
+    if moment.kind == "day":
+        return result(None, f"{quoted(moment.name)} is no date that can be compared.")
+    return absent(
+        f"no date was read as {quoted(moment.name)}", world, reason=Reason.TEXT_UNREADABLE
+    )
+
+
+def _days(moment: Moment, evidence: Evidence, world: World) -> list[_Day]:
+    match moment.kind:
+        case "today":
+            found = [_Day(day=evidence.context.inspected_on, words="the day of inspection")]
+        case "day":
+            day = day_in(moment.name)
+            found = (
+                [_Day(day=day, words=f"the day {quoted(moment.name)}")] if day is not None else []
+            )
+        case "order":
+            value = names.ordered(moment.name, evidence.context.expected)
+            value = value or names.ordered("expiry", evidence.context.expected)
+            day = day_in(value) if value else None
+            found = [_Day(day=day, words="the ordered date")] if day is not None else []
+        case "field":
+            found = _printed(moment.name, evidence, world)
+    return [
+        _Day(day=shifted(d.day, moment), words=_shift_in_words(d.words, moment), ref=d.ref)
+        for d in found
+    ]
+
+
+def _printed(name: str, evidence: Evidence, world: World) -> list[_Day]:
+    is_start = names.field_key(name) == "made"
+    lines = names.lines_of(name, evidence, read_at=world.read_at)
+    if not lines and names.field_key(name) in ("expiry", "made", "date"):
+        lines = _unnamed_dates(evidence, world)
+    found = [
+        _Day(day=day, words=f"the {quoted(name)} printed as {quoted(evidence.texts[i].text)}",
+             ref=EvidenceRef(kind="text", index=i))
+        for i in lines
+        if (day := day_in(evidence.texts[i].text, starts=is_start)) is not None
+    ]  # fmt: skip
+    element = {"expiry": "17", "made": "11"}.get(names.field_key(name))
+    if not found and element is not None:
+        for i, code in enumerate(evidence.codes):
+            value = gs1.elements(code.text).get(element) or ""
+            if (day := _of_element(value)) is not None:
+                ref = EvidenceRef(kind="code", index=i)
+                found.append(_Day(day=day, words=f"the {quoted(name)} in the code", ref=ref))
+    return found
+
+
+def _unnamed_dates(evidence: Evidence, world: World) -> list[int]:
+    """Return the line with a date that no field and no caption claims.
+
+    Of several, a case means the first; on a station nobody knows which, so that all count.
+    """
+    claimed = {i for key in ("expiry", "made") for i in names.lines_of(key, evidence, read_at=0)}
+    dated = [
+        i
+        for i, line in enumerate(evidence.texts)
+        if i not in claimed and line.field is None and day_in(line.text) is not None
+    ]
+    read = [i for i in dated if evidence.texts[i].confidence >= world.read_at]
+    return read[:1] if world.closed else read
+
+
+def _of_element(value: str) -> date | None:
+    if not re.fullmatch(r"\d{6}", value):
+        return None
+    year, month, day = 2000 + int(value[:2]), int(value[2:4]), int(value[4:])
+    try:
+        return date(year, month, day or calendar.monthrange(year, month)[1])
+    except ValueError:
+        return None
+
+
+def day_in(text: str, *, starts: bool = False) -> date | None:
+    """Return the first day in `text`; a month or week alone ends (or `starts`) with its day."""
+    if match := _COMPACT.search(text):
+        try:
+            return date(int(match["y"]), int(match["m"]), int(match["d"]))
+        except ValueError:
+            pass  # eight digits that are no date: a number
+    if match := _WEEK.search(text):
+        year = int(match["y"] or match["y2"])
+        year += 2000 if year < 100 else 0
+        try:
+            return date.fromisocalendar(year, int(match["w"] or match["w2"]), 1 if starts else 7)
+        except ValueError:
+            return None
+    day = printed_date(text)
+    month_only = day is not None and not re.search(rf"(?<!\d)0?{day.day}(?!\d)", text)
+    return day.replace(day=1) if day is not None and starts and month_only else day
+
+
+def shifted(day: date, moment: Moment) -> date:
+    """Return `day` plus the span of `moment`; months by the calendar."""
+    number = moment.number
+    if moment.span in ("day", "week"):
+        return _moved(day, number * (7 if moment.span == "week" else 1))
+    months = number * (12 if moment.span == "year" else 1)
+    index = day.year * 12 + day.month - 1 + int(months // 1)
+    year, month = max(1, min(index // 12, date.max.year)), index % 12 + 1
+    last = calendar.monthrange(year, month)[1]
+    return _moved(date(year, month, min(day.day, last)), 30 * (months % 1))
+
+
+def _moved(day: date, days: float) -> date:
+    """Return the day so many days later; the calendar's ends stop it."""
+    return date.fromordinal(max(1, min(day.toordinal() + round(days), date.max.toordinal())))
+
+
+def _shift_in_words(words: str, moment: Moment) -> str:
+    if not moment.number:
+        return words
+    number = abs(moment.number)
+    side = "after" if moment.number > 0 else "before"
+    return f"{number:g} {moment.span}{'' if number == 1 else 's'} {side} {words}"
+
+
+def check_format(wanted: FormatCheck, evidence: Evidence, world: World) -> CheckResult:
+    """Return whether a date is printed in the form asked for."""
+    lines = names.lines_of(wanted.field, evidence, read_at=world.read_at)
+    lines = lines or _unnamed_dates(evidence, world)
+    if not lines:
+        return absent(f"no {quoted(wanted.field)} was read", world, reason=Reason.TEXT_UNREADABLE)
+    pattern = _pattern(wanted.form)
+    if pattern is None:
+        return result(None, f"{quoted(wanted.form)} is no form of a date that is known here.")
+    wrong = [i for i in lines if not pattern.search(evidence.texts[i].text)]
+    index = (wrong or lines)[0]
+    printed = quoted(evidence.texts[index].text)
+    statement = (
+        f"{quoted(wanted.field)} is printed as {printed}; the form {quoted(wanted.form)} is "
+        "required."
+    )
+    return result(not wrong, statement, [EvidenceRef(kind="text", index=index)])
+
+
+def _pattern(form: str) -> re.Pattern[str] | None:
+    plain = form.strip().strip("\"'").lower()
+    named = _FORMS.get(plain)
+    if named is None:
+        named = re.sub(r"\bday\b", "DD", plain)
+        named = re.sub(r"\bmonth\b", "MM", named)
+        named = re.sub(r"\byear\b", "YYYY", named)
+        named = re.sub(r"\bweek\b", "WW", named)
+        named = re.sub(r"[jy]{4}", "YYYY", named.replace("tt", "dd")).upper()
+    tokens = _TOKEN.findall(named)
+    if not tokens:
+        return None
+    parts, at = [], 0
+    for match in _TOKEN.finditer(named):
+        between = named[at : match.start()]
+        parts.append(_between(between) if at else "")
+        parts.append(_TOKENS[match[0].upper()])
+        at = match.end()
+    return re.compile(rf"(?<![\d])(?<!\d[-/.]){''.join(parts)}(?![\d])(?![-/.]\d)")
+
+
+def _between(text: str) -> str:
+    if text in (" ", ", ", " AND "):
+        return r"[\s./-]+"
+    return re.escape(text)

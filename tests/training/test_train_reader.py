@@ -1,0 +1,77 @@
+"""Training a very small clause reader: it learns, stops, goes on, and its lines can be read."""
+
+import pytest
+import torch
+
+from inspector.models.clause_reader import load_clause_reader
+from inspector.training.clause_base import base_model
+from inspector.training.clause_reader import ReaderPlan, ReaderTraining, train_reader
+from tests.training.tiny_reader import write_tiny_base
+
+PLAN = ReaderPlan(
+    hours=1.0, tokens_a_batch=600, validation_clauses=4, learning_rate=3e-3, steps_at_most=4
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # matrices this small only wait for a second thread
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return write_tiny_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def trained(base, tmp_path_factory):
+    out = tmp_path_factory.mktemp("reader")
+    return train_reader(out=out, base=base, device="cpu", plan=PLAN)
+
+
+def test_a_trained_reader_writes_lines_of_the_language(trained):
+    reader = load_clause_reader(trained)
+    for reading in reader.read_clauses(["No dents in the seal area.", "Use gloves; (always)"]):
+        assert reading.is_read is (reading.check is not None)
+        assert 0 <= reading.confidence <= 1
+
+
+@pytest.mark.parametrize("text", ["", "\x00 ;;", "no dents " * 200, "無傷"])
+def test_what_is_no_clause_or_too_long_is_not_read(trained, text):
+    reading = load_clause_reader(trained).read_clause(text)
+    assert reading.check is None or text == "無傷"
+    assert 0 <= reading.confidence <= 1
+
+
+def test_every_file_of_a_reader_is_smaller_than_what_a_repository_takes(trained):
+    assert max(path.stat().st_size for path in trained.glob("*.safetensors")) < 95e6
+    assert "held-out" in (trained / "MODEL_CARD.md").read_text()
+
+
+def test_the_loss_falls_and_only_lines_count(base, tmp_path):
+    training = ReaderTraining(
+        *reversed(base_model(base, tmp_path)), PLAN, tmp_path, torch.device("cpu")
+    )
+    rows = next(training._batches())
+    first = training._step(rows, done=0.2)
+    for _ in range(30):
+        last = training._step(rows, done=0.2)
+    assert last < first - 0.5
+
+
+def test_a_stopped_training_goes_on_where_it_was(base, tmp_path):
+    def begun():
+        return ReaderTraining(
+            *reversed(base_model(base, tmp_path)), PLAN, tmp_path, torch.device("cpu")
+        )
+
+    training = begun()
+    training.fit()
+    again = begun()
+    assert again.restore()
+    assert again.standing.step == 4
+    for name, values in training.tuned.items():
+        assert torch.equal(values, again.tuned[name])
