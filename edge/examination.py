@@ -24,9 +24,15 @@ class InspectorLike(Protocol):
     """What judges a frame: `inspector.pipeline.Inspector`. One instance serves one thread."""
 
     def inspect(
-        self, frame: Frame, *, recipe: Recipe, view: str | None, context: Context
+        self,
+        frame: Frame,
+        *,
+        recipe: Recipe,
+        view: str | None,
+        context: Context,
+        within_s: float | None = None,
     ) -> Assessment:
-        """Return what `recipe` says of `frame`; never raises for a bad part."""
+        """Return what `recipe` says of `frame`, in `within_s`; never raises for a bad part."""
         ...
 
 
@@ -116,6 +122,7 @@ class Examiner:
                     inspected_on=ticket.trigger.inspected_on or self._today(),
                     expected=ticket.trigger.expected,
                 ),
+                within_s=self._left_s(ticket),
             )
         path, verdict = None, assessment.verdict
         try:

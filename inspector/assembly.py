@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from inspector.domain import DefectCheck
 from inspector.errors import SettingsError
 from inspector.models.codes import ZxingCodeReader
@@ -20,12 +22,16 @@ def assemble(recipes: tuple[Recipe, ...], *, threads: int | None = None) -> Insp
     Raises `ModelError` where a model cannot be trusted or loaded, and `SettingsError` where a
     recipe does not fit its detector.
     """
+    if mistakes := tuple(_engines_apart(recipes)):
+        raise SettingsError(mistakes)
     detectors: dict[str, YoloDetector] = {}
     judges: dict[str, FusedJudge] = {}
     for recipe in recipes:
         wanted = recipe.settings.detector
         if wanted is not None and wanted.model not in detectors:
-            detectors[wanted.model] = load_detector(wanted.model, threads=threads)
+            detectors[wanted.model] = load_detector(
+                wanted.model, engine=wanted.engine, threads=threads
+            )
         if recipe.settings.judge not in judges:
             judges[recipe.settings.judge] = load_judge(recipe.settings.judge, threads=threads)
     mistakes = tuple(
@@ -50,6 +56,22 @@ def assemble(recipes: tuple[Recipe, ...], *, threads: int | None = None) -> Insp
             ),
         )
     )
+
+
+def _engines_apart(recipes: tuple[Recipe, ...]) -> Iterator[str]:
+    """Yield a mistake for each model that is asked for with two engines: it is loaded once."""
+    asked: dict[str, Recipe] = {}
+    for recipe in recipes:
+        wanted = recipe.settings.detector
+        if wanted is None:
+            continue
+        first = asked.setdefault(wanted.model, recipe)
+        engine = first.settings.detector.engine if first.settings.detector else wanted.engine
+        if engine != wanted.engine:
+            yield (
+                f"recipe {recipe.name}: expected the engine {engine} for {wanted.model}, as in "
+                f"recipe {first.name}, found {wanted.engine}; a station loads a model once"
+            )
 
 
 def _misfits(recipe: Recipe, detector: YoloDetector) -> list[str]:

@@ -155,7 +155,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """One defect found; sizes and zone are None where the recipe knows no scale or zones."""
+    """One defect found; sizes and zone are None where the recipe knows no scale or zones.
+
+    A size that is not a number is refused: it would compare with no limit.
+    """
 
     label: str
     confidence: float
@@ -166,6 +169,10 @@ class Detection:
 
     def __post_init__(self) -> None:
         expect_rate("confidence", self.confidence)
+        for name in ("width_mm", "height_mm"):
+            size = getattr(self, name)
+            if size is not None and not 0 <= size < float("inf"):
+                raise ValueError(f"expected {name} of 0 or more, or None, got {size}")
 
     @property
     def longest_mm(self) -> float | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,6 +18,7 @@ import regex
 
 from inspector import __version__, images, standard
 from inspector import evidence as evidences
+from inspector.attribution import influences
 from inspector.decision import Thresholds, decide
 from inspector.domain import (
     Assessment,
@@ -36,10 +38,21 @@ from inspector.domain import (
     Verdict,
 )
 from inspector.errors import ModelError, PictureError, ReferenceMissing
-from inspector.settings import VIEW_PATTERN, Recipe, RecipeSettings, resolve_asset
+from inspector.registration import Golden
+from inspector.settings import (
+    VIEW_PATTERN,
+    Recipe,
+    RecipeSettings,
+    RegistrationSettings,
+    resolve_asset,
+)
+from inspector.statements import Influence
 
 SOFTWARE = f"inspector {__version__}"
 PATTERN_WITHIN_S = 0.1
+EXPLAIN_WITHIN_S = 0.3
+# A prepared reference of 640 × 640 px takes some 4 MB, one of 5 megapixels some 20.
+REFERENCES_AT_MOST = 16
 
 
 class Detector(Protocol):
@@ -48,11 +61,15 @@ class Detector(Protocol):
     labels: tuple[str, ...]
     sha256: str
     needs_reference: bool
+    sure_at: float
 
     def detect(
-        self, bgr: Bgr, *, reference_bgr: Bgr | None, report_at: float, iou: float
+        self, bgr: Bgr, *, reference_bgr: Bgr | None, report_at: float | None, iou: float
     ) -> tuple[Detection, ...]:
-        """Return the defects of `bgr`, highest confidence first; raise `ModelError`."""
+        """Return the defects of `bgr`, highest confidence first; raise `ModelError`.
+
+        Where `report_at` is None the detector's own threshold counts, chosen when it was trained.
+        """
         ...
 
 
@@ -104,22 +121,33 @@ class Inspector:
     ) -> None:
         self.models = models
         self._clock_ns = clock_ns
-        self._references: dict[str, Bgr] = {}
+        self._references: OrderedDict[tuple[str, RegistrationSettings], Golden] = OrderedDict()
 
     def inspect(
-        self, frame: Frame, *, recipe: Recipe, view: str | None, context: Context
+        self,
+        frame: Frame,
+        *,
+        recipe: Recipe,
+        view: str | None,
+        context: Context,
+        within_s: float | None = None,
     ) -> Assessment:
         """Return what `recipe` says of `frame`.
 
-        HOLD, not an error, where the frame has the wrong size (BAD_FRAME), the recipe's reference
-        is not there (REFERENCE_MISSING) or a model fails (MODEL_FAILED).
+        `within_s` is the time until somebody must be answered: what the judge objected to is
+        explained only while less than half of it is gone, and a part that passes never is.
+
+        HOLD, not an error, where the frame has the wrong size, is all black or does not lie on its
+        reference (BAD_FRAME), the reference is not there or shows nothing (REFERENCE_MISSING) or a
+        model fails (MODEL_FAILED).
         """
         settings, bgr = recipe.settings, frame.bgr
         watch = _Watch(self._clock_ns)
         provenance = Provenance(frame_sha256=sha256_of(bgr), software=SOFTWARE)
         try:
             images.require_size(bgr, settings.frame_size_px)
-            reference = self._reference(settings, view)
+            images.require_light(bgr)
+            reference = self._reference(bgr, settings, view)
             detections, detector_sha256 = self._detect(bgr, reference, settings)
             provenance = replace(provenance, detector_sha256=detector_sha256)
             watch.lap("detect")
@@ -139,7 +167,10 @@ class Inspector:
             )
         except ModelError as exc:
             return replace(Assessment.held(Reason.MODEL_FAILED, str(exc)), provenance=provenance)
-        judgement, verdict = self._judge(evidence, recipe)
+        explain_for_s = EXPLAIN_WITHIN_S
+        if within_s is not None:
+            explain_for_s = min(EXPLAIN_WITHIN_S, within_s / 2 - watch.gone_s())
+        judgement, verdict = self._judge(evidence, recipe, explain_for_s=explain_for_s)
         watch.lap("judge")
         judge = self.models.judges[settings.judge]
         return Assessment(
@@ -152,7 +183,12 @@ class Inspector:
             provenance=replace(provenance, judge_sha256=judge.sha256),
         )
 
-    def _reference(self, settings: RecipeSettings, view: str | None) -> Bgr | None:
+    def _reference(self, bgr: Bgr, settings: RecipeSettings, view: str | None) -> Bgr | None:
+        """Return the reference as it lies under the frame, None where the recipe has none."""
+        golden = self._golden(settings, view)
+        return None if golden is None else golden.under(bgr)
+
+    def _golden(self, settings: RecipeSettings, view: str | None) -> Golden | None:
         if settings.reference is None:
             return None
         path = resolve_asset(settings.reference)
@@ -163,14 +199,25 @@ class Inspector:
                     f"{path}, got {view!r}"
                 )
             path = path / f"{view}.png"
-        key = str(path)
-        if key not in self._references:
-            if not path.is_file():
-                raise ReferenceMissing(
-                    f"expected the reference picture {path}, found none; add it or correct the view"
-                )
-            self._references[key] = images.read(path, bit_depth=settings.bit_depth)
-        return self._references[key]
+        key = (str(path), settings.registration)
+        if key in self._references:
+            self._references.move_to_end(key)
+            return self._references[key]
+        if not path.is_file():
+            raise ReferenceMissing(
+                f"expected the reference picture {path}, found none; add it or correct the view"
+            )
+        picture = images.read(path, bit_depth=settings.bit_depth)
+        golden = Golden(picture, limits=settings.registration)
+        if golden.is_even:
+            # a picture of nothing would agree with a dead camera
+            raise ReferenceMissing(
+                f"{path}: expected a golden picture with structure, found an even one; replace it"
+            )
+        self._references[key] = golden
+        if len(self._references) > REFERENCES_AT_MOST:
+            self._references.popitem(last=False)
+        return golden
 
     def _detect(
         self, bgr: Bgr, reference: Bgr | None, settings: RecipeSettings
@@ -185,6 +232,13 @@ class Inspector:
             iou=settings.detector.iou,
         )
         return tuple(measured(d, settings) for d in found), detector.sha256
+
+    def _sure_at(self, settings: RecipeSettings) -> float:
+        if settings.detector is None:
+            return 0.0
+        if settings.detector.sure_at is not None:
+            return settings.detector.sure_at
+        return self.models.detectors[settings.detector.model].sure_at
 
     def _read(
         self, bgr: Bgr, settings: RecipeSettings, detections: tuple[Detection, ...]
@@ -203,16 +257,23 @@ class Inspector:
             codes = self.models.code_reader.decode(bgr)
         return Findings(detections=detections, text_lines=lines, codes=codes)
 
-    def _judge(self, evidence: Evidence, recipe: Recipe) -> tuple[Judgement, Verdict]:
+    def _judge(
+        self, evidence: Evidence, recipe: Recipe, *, explain_for_s: float
+    ) -> tuple[Judgement, Verdict]:
         settings = recipe.settings
         clauses = recipe.standard.clauses
-        sure_at = settings.detector.sure_at if settings.detector is not None else 0.0
+        world = standard.World(
+            sure_at=self._sure_at(settings),
+            missing=settings.missing,
+            zones=tuple(zone.name for zone in settings.zones),
+        )
         checks = {}
         for clause in clauses:
-            result = standard.check(clause, evidence, sure_at=sure_at, missing=settings.missing)
+            result = standard.check(clause, evidence, world)
             if result is not None:
                 checks[clause.id] = result
         judge = self.models.judges[settings.judge]
+        start_ns = self._clock_ns()
         probabilities: dict[str, float] = {}
         failure = ""
         try:
@@ -222,15 +283,61 @@ class Inspector:
             probabilities = {c.id: p for c, p in zip(clauses, found, strict=True)}
         except ModelError as exc:
             failure = f" ({exc})"
-        judgement, verdict = decide(
-            recipe.standard,
-            checks=checks,
-            probabilities=probabilities,
-            thresholds=judge.thresholds,
-            judge=judge.name,
-            minor=settings.minor,
-        )
+        once_ns = self._clock_ns() - start_ns
+
+        def decided(
+            influences: Mapping[str, Sequence[Influence]],
+        ) -> tuple[Judgement, Verdict]:
+            return decide(
+                recipe.standard,
+                evidence,
+                checks=checks,
+                probabilities=probabilities,
+                thresholds=judge.thresholds,
+                judge=judge.name,
+                minor=settings.minor,
+                influences=influences,
+                looked_for=self._looked_for(settings),
+            )
+
+        judgement, verdict = decided({})
+        objected = _objected(clauses, judgement)
+        if objected:
+            until_ns = start_ns + explain_for_s * 1e9 - once_ns
+            judgement, verdict = decided(self._influences(judge, evidence, objected, until_ns))
         return judgement, replace(verdict, detail=verdict.detail + failure)
+
+    def _looked_for(self, settings: RecipeSettings) -> tuple[str, ...]:
+        """Return the names of what this recipe looks for, found or not."""
+        detector = settings.detector
+        labels = self.models.detectors[detector.model].labels if detector is not None else ()
+        zones = (zone.name for zone in settings.zones)
+        return (*labels, *zones, *(field.field for field in settings.text_fields))
+
+    def _influences(
+        self, judge: Judge, evidence: Evidence, objected: Mapping[Clause, float], until_ns: float
+    ) -> dict[str, tuple[Influence, ...]]:
+        """Return what the judge's objections rest on, as far as the time allows."""
+        try:
+            return influences(
+                judge.violation_probabilities,
+                evidence,
+                judged=objected,
+                may_go_on=lambda: self._clock_ns() < until_ns,
+            )
+        except ModelError:
+            return {}  # the verdict stands; it is only less well explained
+
+
+def _objected(clauses: Sequence[Clause], judgement: Judgement) -> dict[Clause, float]:
+    """Return the clauses that the judge did not let conform, with its probabilities."""
+    return {
+        clause: finding.violation_probability
+        for clause, finding in zip(clauses, judgement.clauses, strict=True)
+        if finding.decided_by != "rule"
+        and finding.violated is not False
+        and finding.violation_probability is not None
+    }
 
 
 def measured(detection: Detection, settings: RecipeSettings) -> Detection:
@@ -303,6 +410,10 @@ class _Watch:
         now = self._clock_ns()
         self._laps[stage] = (now - self._last) / 1e6
         self._last = now
+
+    def gone_s(self) -> float:
+        """Return the time since the start."""
+        return (self._clock_ns() - self._start) / 1e9
 
     def timings(self) -> Timings:
         return Timings(

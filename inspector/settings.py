@@ -27,8 +27,17 @@ from pydantic import (
     model_validator,
 )
 
-from inspector.domain import (
+from inspector.checks import (
     Check,
+    CodesCheck,
+    FormatCheck,
+    KeyedCheck,
+    MeasureCheck,
+    MomentCheck,
+    PrintCheck,
+    atoms,
+)
+from inspector.domain import (
     Clause,
     CodeCheck,
     DateCheck,
@@ -38,6 +47,7 @@ from inspector.domain import (
     TextCheck,
 )
 from inspector.errors import SettingsError
+from inspector.reading import from_line
 from inspector.settings_file import SettingsFile, read_settings_file
 from inspector.symbologies import KINDS, symbology_key
 
@@ -73,9 +83,25 @@ class ClauseSettings(Settings):
         description="the clause in plain words",
     )
     severity: Severity = Field(Severity.MAJOR, description="critical, major or minor")
-    check: Annotated[Check, Field(discriminator="kind")] | None = Field(
+    check: Annotated[KeyedCheck, Field(discriminator="kind")] | None = Field(
         None, description="the same clause as a typed check; without one the model judges alone"
     )
+    line: str | None = Field(
+        None, description="the same clause as a line, as `inspector standard read` writes it"
+    )
+
+    @field_validator("line")
+    @classmethod
+    def _line_says_a_check(cls, line: str | None) -> str | None:
+        if line is not None and from_line(line) is None:
+            raise ValueError("expected a check, found 'no check'; leave the line out")
+        return line
+
+    @model_validator(mode="after")
+    def _has_one_check(self) -> ClauseSettings:
+        if self.check is not None and self.line is not None:
+            raise ValueError("expected 'check' or 'line', found both")
+        return self
 
 
 class StandardSettings(Settings):
@@ -94,14 +120,22 @@ class StandardSettings(Settings):
 
 class DetectorSettings(Settings):
     model: str = Field(description="name of a shipped model, or a path to a .pt with its card")
-    report_at: float = Field(0.25, gt=0, lt=1, description="detections below this are not seen")
-    sure_at: float = Field(0.5, gt=0, lt=1, description="below this a detection can only hold")
+    engine: Literal["auto", "pytorch", "onnx", "openvino", "tensorrt"] = Field(
+        "auto", description="what computes it; auto: the fastest that passed the parity gate"
+    )
+    report_at: float | None = Field(
+        None, gt=0, lt=1, description="detections below this are not seen; the detector's own"
+    )
+    sure_at: float | None = Field(
+        None, gt=0, lt=1, description="below this a detection can only hold; the detector's own"
+    )
     iou: float = Field(0.5, gt=0, lt=1, description="overlap above which two boxes are one defect")
 
     @model_validator(mode="after")
     def _sure_is_not_below_report(self) -> DetectorSettings:
-        if self.sure_at < self.report_at:
-            raise ValueError(f"expected sure_at ≥ report_at, got {self.sure_at} < {self.report_at}")
+        report_at, sure_at = self.report_at, self.sure_at
+        if report_at is not None and sure_at is not None and sure_at < report_at:
+            raise ValueError(f"expected sure_at ≥ report_at, got {sure_at} < {report_at}")
         return self
 
 
@@ -110,6 +144,17 @@ class ZoneSettings(Settings):
     polygon: tuple[tuple[float, float], ...] = Field(
         min_length=3, description="corners [x, y] in px of the frame; the first zone that fits wins"
     )
+
+
+class RegistrationSettings(Settings):
+    """How far a frame may lie from its reference.
+
+    Registering has no switch: a part in a fixture costs a glance that nothing moved, and on the day
+    the fixture slips an unregistered comparison would report every edge as a defect.
+    """
+
+    max_shift_px: float = Field(20, gt=0, description="a part shifted further in x or y is held")
+    max_angle_deg: float = Field(2, gt=0, le=10, description="a part turned further is held")
 
 
 class TextFieldSettings(Settings):
@@ -138,6 +183,9 @@ class RecipeSettings(Settings):
     reference: str | None = Field(
         None, description="a golden picture, or a folder of them named by view (VIEW.png)"
     )
+    registration: RegistrationSettings = Field(
+        RegistrationSettings(), description="how far a frame may lie from its reference"
+    )
     px_per_mm: float | None = Field(None, gt=0, description="scale of the frame; sizes in mm")
     zones: tuple[ZoneSettings, ...] = Field((), description="named areas of the frame")
     read_text: bool = Field(False, description="read printed text")
@@ -153,6 +201,12 @@ class RecipeSettings(Settings):
     minor: Literal["fail", "hold", "note"] = Field(
         "hold", description="what a violated minor clause does to the part"
     )
+
+    @model_validator(mode="after")
+    def _registration_has_a_reference(self) -> RecipeSettings:
+        if "registration" in self.model_fields_set and self.reference is None:
+            raise ValueError("expected a reference where there is registration, found none")
+        return self
 
     @model_validator(mode="after")
     def _text_fields_are_read(self) -> RecipeSettings:
@@ -365,7 +419,12 @@ def _standard_at(path: Path) -> Standard:
         title=settings.title,
         rev=file.sha256,
         clauses=tuple(
-            Clause(id=c.id, text=" ".join(c.text.split()), severity=c.severity, check=c.check)
+            Clause(
+                id=c.id,
+                text=" ".join(c.text.split()),
+                severity=c.severity,
+                check=c.check if c.line is None else from_line(c.line),
+            )
             for c in settings.clauses
         ),
     )
@@ -396,6 +455,30 @@ def _disagreements(settings: RecipeSettings, standard: Standard) -> Iterator[str
                 for symbology in check.symbologies:
                     if symbology_key(symbology) not in KINDS:
                         yield f"{expected} a known symbology like EAN-13, found {symbology!r}"
+            case None:
+                continue
+            case _:
+                for what in _lacks(clause.check, settings):
+                    yield f"{expected} {what}"
+
+
+def _lacks(check: Check, settings: RecipeSettings) -> Iterator[str]:
+    """Yield what the atoms of a check that was written as a line need, and the recipe lacks."""
+    for atom in atoms(check):
+        match atom:
+            case MeasureCheck():
+                if settings.detector is None:
+                    yield "a detector in the recipe, found none"
+                sized = any(size.measure != "confidence" for size in atom.sizes)
+                if (sized or atom.measure not in ("defects", "kinds")) and not settings.px_per_mm:
+                    yield "px_per_mm in the recipe, found none for a size in mm"
+                if (atom.inside or atom.outside) and not settings.zones:
+                    named = (*atom.inside, *atom.outside)[0]
+                    yield f"zones in the recipe, found none for {named!r}"
+            case CodesCheck() if not settings.read_codes:
+                yield "read_codes: true in the recipe, found it off"
+            case PrintCheck() | MomentCheck() | FormatCheck() if not settings.read_text:
+                yield "read_text: true in the recipe, found it off"
 
 
 def _find(folder: str, name: str) -> Path:

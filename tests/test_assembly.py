@@ -31,6 +31,16 @@ def test_a_detector_that_compares_needs_a_reference():
         assemble((replace(recipe, settings=settings),))
 
 
+def test_one_model_with_two_engines_is_refused_since_it_is_loaded_once():
+    recipe = load_recipe("pcb")
+    detector = recipe.settings.detector.model_copy(update={"engine": "pytorch"})
+    other = replace(
+        recipe, name="other", settings=recipe.settings.model_copy(update={"detector": detector})
+    )
+    with pytest.raises(SettingsError, match="expected the engine auto for pcb-yolo11n, as in"):
+        assemble((recipe, other))
+
+
 @pytest.mark.parametrize("kind", ["detector", "judge"])
 def test_a_model_whose_file_was_changed_is_not_loaded(tmp_path, kind):
     recipe = load_recipe("pcb")

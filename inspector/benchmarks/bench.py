@@ -1,30 +1,32 @@
 """Time the product, a naive script and the bare models on the shipped samples, side by side.
 
 Part by part the three take turns, in an order that rotates, so that a busy machine slows them
-alike; each uses the same number of threads.
+alike; each uses the same number of threads. Then the detector alone, in the same manner: stock
+ultralytics and each engine, with one thread and with as many as asked for. Last the judge alone and
+the checks alone, on parts of one size.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from inspector import images
 from inspector.assembly import assemble
-from inspector.benchmarks import ways
+from inspector.benchmarks import detectors, judging, ways
 from inspector.benchmarks.naive import NaiveInspector
 from inspector.benchmarks.ways import Laps, Part
 from inspector.domain import Context
 from inspector.models import offline
+from inspector.models.choice import cpu_model
 from inspector.settings import Recipe, load_recipe, resolve_asset
 
 SAMPLES = resolve_asset("asset:samples")
@@ -85,7 +87,8 @@ def run_bench(
     script = NaiveInspector(detector=pcb.detector.model, judge=pcb.judge, threads=threads)
     rounds = {name: _parts(recipe, repetitions) for name, recipe in recipes.items()}
     laps: dict[tuple[str, Way], list[Laps]] = defaultdict(list)
-    done = 0
+    counts = sorted({1, threads})
+    done, of = 0, repetitions * (len(rounds) + len(counts) + 1)
     for name, parts in rounds.items():
         for number, part in enumerate((parts[0], *parts)):  # the first one warms up
             inputs = ways.prepared(part, pipeline)
@@ -102,15 +105,38 @@ def run_bench(
                     laps[name, way].append(found)
             if number > 0 and advance is not None:
                 done += 1
-                advance(done, repetitions * len(rounds))
+                advance(done, of)
+    boards = [
+        (images.read(part.picture), images.read(ways.reference_of(part))) for part in rounds["pcb"]
+    ]
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        if advance is not None:
+            advance(done, of)
+
+    alone = {
+        count: detectors.timed_detectors(
+            pcb.detector.model, boards, threads=count, advance=one_more
+        )
+        for count in counts
+    }
+    judged = judging.timed_judging(pcb.judge, repetitions, threads=threads, advance=one_more)
     return BenchReport(
         machine=_machine(threads),
         rows=tuple(
             _row(f"{way} {name} {stage}", [lap[stage] for lap in found])
             for (name, way), found in laps.items()
             for stage in found[0]
-        ),
-        ratios=_ratios(laps),
+        )
+        + tuple(
+            _row(f"detector {way}, {_threads(count)}", spent_ms)
+            for count, by_way in alone.items()
+            for way, spent_ms in by_way.items()
+        )
+        + tuple(_row(f"{way}, {_threads(threads)}", spent_ms) for way, spent_ms in judged.items()),
+        ratios=_ratios(laps) | _detector_ratios(alone),
     )
 
 
@@ -156,15 +182,24 @@ def _ratios(laps: dict[tuple[str, Way], list[Laps]]) -> dict[str, float]:
     return ratios
 
 
+def _detector_ratios(alone: dict[int, dict[str, list[float]]]) -> dict[str, float]:
+    """Return how many times as long stock ultralytics takes, by medians: load makes outliers."""
+    return {
+        f"stock / {way} detector, {_threads(count)}": round(
+            float(np.median(by_way[detectors.STOCK]) / np.median(spent_ms)), 3
+        )
+        for count, by_way in alone.items()
+        for way, spent_ms in by_way.items()
+        if way != detectors.STOCK
+    }
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
 def _machine(threads: int) -> Machine:
     import torch
 
-    cpu = platform.processor() or platform.machine()
-    described = Path("/proc/cpuinfo")
-    if described.is_file():
-        for line in described.read_text().splitlines():
-            if line.startswith("model name"):
-                cpu = line.partition(":")[2].strip()
-                break
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-    return Machine(cpu=cpu, threads=threads, gpu=gpu)
+    return Machine(cpu=cpu_model(), threads=threads, gpu=gpu)

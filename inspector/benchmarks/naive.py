@@ -41,7 +41,7 @@ class NaiveInspector:
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,
             }
         )
-        self.judge_model = load_judge(judge)
+        self.judge_model = load_judge(judge, engine="pytorch")
 
     def detect(self, board: Bgr, template: Bgr) -> tuple[Detection, ...]:
         composed = images.compose(board, template)

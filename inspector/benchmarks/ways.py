@@ -15,7 +15,7 @@ from pathlib import Path
 from inspector import evidence, images
 from inspector.benchmarks.naive import NaiveInspector
 from inspector.domain import Bgr, Context, Evidence, Findings, Frame
-from inspector.models.detector import STRIDE_PX, YoloDetector
+from inspector.models.detector import YoloDetector
 from inspector.models.judge import FusedJudge
 from inspector.pipeline import Inspector
 from inspector.settings import Recipe, resolve_asset
@@ -62,7 +62,7 @@ def naive(part: Part, script: NaiveInspector) -> Laps:
     picture = looked_at = images.read(part.picture)
     laps = {"picture": watch.lap()}
     if part.recipe.settings.detector is not None:
-        template = images.read(_reference(part))
+        template = images.read(reference_of(part))
         findings = Findings(detections=script.detect(picture, template))
         looked_at = images.compose(picture, template)
         laps["detect"] = watch.lap()
@@ -108,10 +108,10 @@ def prepared(part: Part, inspector: Inspector) -> Prepared:
     picture = looked_at = images.read(part.picture, bit_depth=settings.bit_depth)
     laid = None
     if settings.detector is not None:
-        looked_at = images.compose(picture, images.read(_reference(part)))
+        looked_at = images.compose(picture, images.read(reference_of(part)))
         detector = inspector.models.detectors[settings.detector.model]
         assert isinstance(detector, YoloDetector)
-        laid, _ = images.letterbox(looked_at, detector.input_px, stride_px=STRIDE_PX)
+        laid, _ = detector.laid_out(picture, images.read(reference_of(part)))
     found = inspector.inspect(
         _frame(picture), recipe=part.recipe, view=part.view, context=part.context
     )
@@ -131,7 +131,8 @@ def _frame(bgr: Bgr) -> Frame:
     )
 
 
-def _reference(part: Part) -> Path:
+def reference_of(part: Part) -> Path:
+    """Return the golden picture of `part`."""
     folder = resolve_asset(part.recipe.settings.reference or "")
     return folder / f"{part.view}.png"
 

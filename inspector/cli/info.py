@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inspector.errors import ModelError
-from inspector.models.shelf import ASSETS, load_card
+from inspector.models import choice, engines
+from inspector.models.shelf import ASSETS, DetectorDescription, load_card, read_detector
 from inspector.pipeline import SOFTWARE
 from inspector.settings import shipped_configs
 
@@ -21,6 +22,8 @@ PACKAGES = (
     "ultralytics",
     "transformers",
     "opencv-python",
+    "onnxruntime",
+    "openvino",
     "rapidocr",
     "zxing-cpp",
     "sqlalchemy",
@@ -60,7 +63,7 @@ def _gather() -> dict[str, Any]:
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "devices": {"cpu cores": os.cpu_count(), "gpu": ", ".join(gpus) or "none"},
         "engines": {
-            "pytorch": "cuda" if gpus else "cpu",
+            **{name: _engine(name, on_gpu=bool(gpus)) for name in engines.ENGINES},
             "text": "RapidOCR on ONNX Runtime (PP-OCRv6)",
             "codes": "zxing-cpp",
         },
@@ -68,9 +71,32 @@ def _gather() -> dict[str, Any]:
     }
 
 
+def _engine(name: engines.EngineName, *, on_gpu: bool) -> str:
+    package = engines.PACKAGES[name]
+    if name in engines.NOT_RUN_HERE:
+        found = "installed" if engines.is_installed(name) else "not installed"
+        return f"{found}; written from its documentation, not run here"
+    if not engines.is_installed(name):
+        return "not installed"
+    device = "cuda, half precision" if on_gpu and name == "pytorch" else "cpu"
+    return f"{package} {metadata.version(package)} on {device}"
+
+
 def _model(name: str) -> str:
     try:
         card = load_card(name)
+        exports = _exports(read_detector(name)[1]) if card.kind == "detector" else ""
     except ModelError as exc:
         return f"NOT USABLE: {exc}"
-    return f"{card.kind}, sha256 {card.sha256}"
+    return f"{card.kind}, sha256 {card.sha256}{exports}"
+
+
+def _exports(description: DetectorDescription) -> str:
+    lines = (
+        f"\n{choice.named(export)}: map {export.parity.map:.4f} (PyTorch "
+        f"{export.parity.map_pytorch:.4f}), {export.parity.pictures_alike} of "
+        f"{export.parity.pictures} pictures alike, {export.made_on.isoformat()}, sha256 "
+        f"{export.sha256}"
+        for export in description.exports
+    )
+    return "".join(lines)

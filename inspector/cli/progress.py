@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from inspector.training.detector import Progress as Training
@@ -28,8 +36,8 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def epochs() -> Iterator[Callable[[Training], None]]:
     """Yield a function to call with where a training stands."""
-    with _bars() as progress:
-        task = progress.add_task("loading the pictures", total=None)
+    with _bars(TextColumn("{task.fields[left]}")) as progress:
+        task = progress.add_task("preparing the pictures", total=None, left="")
 
         def report(training: Training) -> None:
             quality = "" if training.map50 is None else f", mAP50 {training.map50:.3f}"
@@ -38,16 +46,17 @@ def epochs() -> Iterator[Callable[[Training], None]]:
                 description=f"epoch {training.epoch} of {training.epochs}{quality}",
                 completed=(training.epoch - 1) * training.batches + training.batch,
                 total=training.epochs * training.batches,
+                left=f"{timedelta(seconds=round(training.left_s))} left",
             )
 
         yield report
 
 
-def _bars() -> Progress:
+def _bars(time_left: ProgressColumn | None = None) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        time_left or TimeRemainingColumn(),
         console=Console(stderr=True),
     )

@@ -18,6 +18,7 @@ from inspector.domain import Clause, Evidence
 from inspector.errors import SettingsError
 from inspector.examples import contradiction, part_in_words, passing_and_failing
 from inspector.settings import load_standard
+from inspector.training.card_sections import write_whole
 
 if TYPE_CHECKING:
     from inspector.models.clause_reader import Reading
@@ -40,15 +41,17 @@ def read_standard(path: Path, *, reader: str, approve: Sequence[str], as_json: b
     Raises `SettingsError` where an id to approve has no reading, before anything is written.
     """
     from inspector.models.reading_cache import CachedReader
+    from inspector.models.reading_words import all_in_known_words
 
     standard = load_standard(str(path))
     readings = CachedReader(name=reader).read_clauses([c.text for c in standard.clauses])
-    shown = [_shown(clause, readings[clause.text]) for clause in standard.clauses]
+    known = all_in_known_words(readings[clause.text] for clause in standard.clauses)
+    shown = [_shown(clause, one) for clause, one in zip(standard.clauses, known, strict=True)]
     for one in shown:
         print(json.dumps(_row(one), ensure_ascii=False) if as_json else _in_words(one), flush=True)
     if approve:
         lines = _approved(shown, approve, path)
-        path.write_text(with_lines(path.read_text(encoding="utf-8"), lines), encoding="utf-8")
+        write_whole(path, with_lines(path.read_text(encoding="utf-8"), lines).encode())
         if not as_json:
             print(f"written into {path}: {', '.join(lines) or 'nothing'}")
     return 0
@@ -73,10 +76,8 @@ def _in_words(one: ReadingShown) -> str:
     clause, reading = one.clause, one.reading
     said = [f"{clause.id}  {clause.text}"]
     if reading.check is None:
-        why = (
-            "says nothing that a camera's findings can decide" if reading.line else "cannot be read"
-        )
-        return "\n".join([*said, f"    not read: it {why}; it is left to the judge", ""])
+        left = f"    cannot be read: {reading.words}; it is left to the judge"
+        return "\n".join([*said, left, ""])
     said.append(f"    read as   {reading.words} (confidence {reading.confidence:.2f})")
     said.append(f"    line      {reading.line}")
     if one.passes is not None:

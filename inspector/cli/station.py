@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
 from pydantic import ValidationError
 
 from inspector.errors import SettingsError
-from inspector.settings import MqttSettings, load_station
+from inspector.examples import contradictory
+from inspector.settings import MqttSettings, StationSettings, load_recipe, load_station
 from inspector.settings_file import read_settings_file
 
 
@@ -34,18 +36,38 @@ def run_station(path: Path) -> int:
 
 
 def check_station(path: Path) -> int:
-    """Print one line for each mistake of that station; return 0 where there is none, else 1."""
+    """Print one line for each mistake of that station; return 0 where there is none, else 1.
+
+    Clauses that contradict each other are no mistake: no part passes them, and that is warned of.
+    """
     from edge.build import check
 
+    warnings: tuple[str, ...] = ()
     try:
-        mistakes = check(load_station(path), placed=read_settings_file(path).mistake)
+        station = load_station(path)
+        mistakes = check(station, placed=read_settings_file(path).mistake)
+        if not mistakes:
+            warnings = tuple(_contradictions(station))
     except SettingsError as exc:
         mistakes = exc.mistakes
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     if not mistakes:
         print(f"{path}: nothing to put right", file=sys.stderr)
     return 1 if mistakes else 0
+
+
+def _contradictions(station: StationSettings) -> Iterator[str]:
+    """Yield the clauses that contradict each other, once for each standard."""
+    standards = {load_recipe(name).standard for name in station.recipes}
+    for standard in sorted(standards, key=lambda one: one.name):
+        for one, other in contradictory(standard.clauses):
+            yield (
+                f"standard {standard.name}: no part was found that keeps both {one} and {other}; "
+                "every part fails or is held; read the two again"
+            )
 
 
 def run_plc(

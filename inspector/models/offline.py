@@ -6,6 +6,7 @@ Call `keep_offline` before the first import of a vendor: most of them read the e
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from functools import cache
 
@@ -19,12 +20,16 @@ _FORCED = {
     "YOLO_VERBOSE": "false",  # ultralytics logs to stdout, which belongs to machine output
     "ULTRALYTICS_SAFE_LOAD": "true",
 }
+# OpenVINO reports each import to Google Analytics, and NNCF each quantisation, unless this package,
+# which comes with them, cannot be imported. They have no switch for it.
+_TELEMETRY = "openvino_telemetry"
 
 
 @cache
 def keep_offline() -> None:
     """Set the vendors' switches in this process and in those it starts."""
     os.environ.update(_FORCED)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # Python's own way to forbid it
     if "YOLO_CONFIG_DIR" not in os.environ:
         os.environ["YOLO_CONFIG_DIR"] = _throw_away_folder().name
 

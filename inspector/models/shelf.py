@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -45,8 +46,47 @@ class DetectorThresholds:
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Parity:
+    """How an export compares with PyTorch on a validation fold, which it had to pass.
+
+    Boxes are compared at the threshold of the card. `pictures_alike` counts those where both report
+    the same labels with boxes of IoU >= 0.9; the worst pair of all has `worst_iou`, and
+    `worst_confidence` is the greatest difference in confidence of a pair.
+    """
+
+    map: float
+    map_pytorch: float
+    pictures: int
+    pictures_alike: int
+    worst_iou: float
+    worst_confidence: float
+    data_sha256: str
+
+
+@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Export:
+    """A file that another engine runs, made of the weights with `weights_sha256`.
+
+    Only exports that passed the parity gate are listed; `machine` is the processor it ran on.
+    """
+
+    engine: Literal["onnx", "openvino", "tensorrt"]
+    precision: Literal["fp32", "fp16", "int8"]
+    file: str
+    sha256: str
+    weights_sha256: str
+    made_on: date
+    machine: str
+    versions: dict[str, str]
+    parity: Parity
+
+
+@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class DetectorDescription:
-    """`model.json` of a detector; `input_channels` says whether it looks at a reference too."""
+    """`model.json` of a detector; `input_channels` says whether it looks at a reference too.
+
+    `exports` of other weights than `sha256` are refused.
+    """
 
     schema: Literal["model/1"] = "model/1"
     kind: Literal["detector"] = "detector"
@@ -57,6 +97,15 @@ class DetectorDescription:
     input_channels: Literal["picture", "reference"]
     input_px: int
     thresholds: DetectorThresholds
+    exports: tuple[Export, ...] = ()
+
+    def __post_init__(self) -> None:
+        for export in self.exports:
+            if export.weights_sha256 != self.sha256:
+                raise ValueError(
+                    f"expected exports of the weights {self.sha256}, found {export.file} of "
+                    f"{export.weights_sha256}"
+                )
 
 
 def model_folder(name: str) -> Path:
@@ -82,15 +131,38 @@ def verified(path: Path, sha256: str) -> Path:
     try:
         found = file_sha256(path)
     except OSError as exc:
-        raise ModelError(
-            f"{path}: expected a model file: {exc.strerror}; install the package again, or train it"
-        ) from exc
+        raise _missing(path, exc) from exc
+    _require_same(path, sha256, found)
+    return path
+
+
+def verified_content(path: Path, sha256: str) -> bytes:
+    """Return the content of `path` if it has that hash; raise `ModelError` otherwise."""
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise _missing(path, exc) from exc
+    _require_same(path, sha256, content_sha256(content))
+    return content
+
+
+def content_sha256(content: bytes) -> str:
+    """Return the sha256 of `content`, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _missing(path: Path, exc: OSError) -> ModelError:
+    return ModelError(
+        f"{path}: expected a model file: {exc.strerror}; install the package again, or train it"
+    )
+
+
+def _require_same(path: Path, sha256: str, found: str) -> None:
     if found != sha256:
         raise ModelError(
             f"{path}: expected sha256 {sha256}, found {found}; the file was changed or damaged: "
             "install the package again, or restore the file and its card together"
         )
-    return path
 
 
 def file_sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from inspector import images
 from inspector.domain import Bgr, Box
 from inspector.evidence import CROP_MARGIN_PX, CROP_PX
-from inspector.training.boards import BoardPair, read_deeppcb, shipped_splits
+from inspector.training.datasets import LabelledPicture, Split, read_dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +35,16 @@ def cut_crops(root: Path, *, validation: bool, boards_at_most: int, seed: int) -
 
     Demo boards are in neither. Intact places are drawn near copper edges, away from every defect.
     """
-    splits = shipped_splits()
-    pairs = [
-        pair
-        for pair in read_deeppcb(root, split="trainval")
-        if (pair.group in splits.validation_groups) == validation and pair.id not in splits.demo
-    ]
+    fold: Split = "validation" if validation else "training"
+    pairs = read_dataset(root, format="deeppcb", splits=(fold,)).split(fold)
     chance = random.Random(f"crops {seed}")
     chosen = chance.sample(pairs, k=min(boards_at_most, len(pairs)))
     by_label: dict[str, list[Bgr]] = {}
     intact: list[Bgr] = []
     for pair in chosen:
-        seen = images.compose(images.read(pair.board), images.read(pair.template))
+        seen = images.read(pair.picture)
+        if pair.reference is not None:
+            seen = images.compose(seen, images.read(pair.reference))
         for annotation in pair.annotations:
             box = _jittered(annotation.box, chance)
             by_label.setdefault(annotation.label, []).append(_crop(seen, box))
@@ -69,7 +67,7 @@ def _jittered(box: Box, chance: random.Random) -> Box:
 
 
 def _intact_boxes(
-    seen: Bgr, pair: BoardPair, chance: random.Random, *, count: int
+    seen: Bgr, pair: LabelledPicture, chance: random.Random, *, count: int
 ) -> Sequence[Box]:
     edges = cv2.Canny(np.ascontiguousarray(seen[:, :, 1]), 50, 150)
     ys, xs = np.nonzero(edges)

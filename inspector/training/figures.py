@@ -4,7 +4,8 @@ The measure is that of DeepPCB (Tang et al., 2019): a detection is right where i
 unused truth box of its class by IoU > 0.33; the one with the highest IoU is used up. Detections
 take their turn in order of confidence. AP is the area under the precision-recall curve,
 interpolated at all points (Pascal VOC 2010). mAP50 and mAP50-95 use the same curve at IoU >= 0.5
-and the mean over 0.5, 0.55 ... 0.95 (COCO's thresholds).
+and the mean over 0.5, 0.55 ... 0.95 (COCO's thresholds). A label without any truth box has no
+curve, and is left out of every mean.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.domain import Box, Detection
-from inspector.training.boards import Annotation
+from inspector.training.datasets import Annotation
 
 OVERLAP = 0.33
 _COCO_OVERLAPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -24,22 +25,40 @@ _COCO_OVERLAPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredBoard:
-    """What was found on one board, and on its good twin; `picture` is its file name."""
+    """What was found on one picture, and on its good twin; `picture` is its file name.
+
+    `found_on_good` is None where the data has no good twin of it. A picture whose registration to
+    its reference failed is held without a look: nothing is found, and `registered` is False.
+    """
 
     picture: str
     truth: tuple[Annotation, ...]
     found: tuple[Detection, ...]
-    found_on_good: tuple[Detection, ...]
+    found_on_good: tuple[Detection, ...] | None
+    registered: bool = True
+    good_registered: bool = True
+
+    def loudest_on_good(self) -> float | None:
+        """Return the highest threshold at which the good twin is not passed, None without a twin.
+
+        Above 1 where registration failed: no threshold would pass it.
+        """
+        if self.found_on_good is None:
+            return None
+        if not self.good_registered:
+            return 2.0
+        return max((found.confidence for found in self.found_on_good), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFigures:
-    """One label: `ap` over all confidences, the others at the threshold."""
+    """One label: `ap` over all confidences, the others at the threshold, of `defects` in all."""
 
     ap: float
     precision: float
     recall: float
     missed: int
+    defects: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +67,9 @@ class DetectorFigures:
 
     `map` is the mean of the labels' AP, `pooled_ap` that of one ranking over all labels. `f` is the
     F measure at `threshold`, `f_best` the best of any threshold, `f_best_at`. `boards_missed`
-    counts boards with at least one missed defect, `overkill_boards` good boards with any detection.
+    counts boards with at least one missed defect, `boards_all_missed` those with defects of which
+    none was found, `overkill_boards` good boards with any detection or a failed registration, and
+    `unregistered` boards, good ones not counted, whose registration failed.
     """
 
     threshold: float
@@ -60,8 +81,12 @@ class DetectorFigures:
     per_class: dict[str, LabelFigures]
     map50: float
     map50_95: float
+    defects: int
+    missed: int
     boards: int
     boards_missed: int
+    boards_all_missed: int
+    unregistered: int
     good_boards: int
     overkill_boards: int
 
@@ -74,49 +99,52 @@ def figures(
     hits = {
         label: ranking.at_overlap(OVERLAP, inclusive=False) for label, ranking in rankings.items()
     }
-    per_class: dict[str, LabelFigures] = {}
-    for label, ranking in rankings.items():
-        counted = ranking.confidence >= threshold
-        right, shown = int(hits[label][counted].sum()), int(counted.sum())
-        per_class[label] = LabelFigures(
-            ap=average_precision(ranking.confidence, hits[label], truths=ranking.truths),
-            precision=right / shown if shown else 0.0,
-            recall=right / ranking.truths if ranking.truths else 0.0,
-            missed=ranking.truths - right,
-        )
+    per_class = {
+        label: _label_figures(ranking, hits[label], threshold)
+        for label, ranking in rankings.items()
+    }
     confidence = np.concatenate([rankings[label].confidence for label in labels])
-    right_all = np.concatenate([hits[label] for label in labels])
+    right = np.concatenate([hits[label] for label in labels])
+    board_of = np.concatenate([rankings[label].board_of for label in labels])
     truths = sum(ranking.truths for ranking in rankings.values())
-    f_best, f_best_at = best_f(confidence, right_all, truths=truths)
+    f_best, f_best_at = best_f(confidence, right, truths=truths)
+    known = [ranking for ranking in rankings.values() if ranking.truths]
     coco = [
-        np.mean(
+        _mean(
             [
                 average_precision(
                     ranking.confidence,
                     ranking.at_overlap(overlap, inclusive=True),
                     truths=ranking.truths,
                 )
-                for ranking in rankings.values()
+                for ranking in known
             ]
         )
         for overlap in _COCO_OVERLAPS
     ]
+    # The detections at or above the threshold come first in the ranking, so that what they match
+    # does not depend on those below it.
+    found = np.bincount(board_of[right & (confidence >= threshold)], minlength=len(boards))
+    defects = np.array([len(board.truth) for board in boards], dtype=np.int64)
+    good = [loudest for board in boards if (loudest := board.loudest_on_good()) is not None]
     return DetectorFigures(
         threshold=threshold,
-        map=float(np.mean([found.ap for found in per_class.values()])),
-        pooled_ap=average_precision(confidence, right_all, truths=truths),
-        f=f_measure(confidence, right_all, truths=truths, threshold=threshold),
+        map=_mean([one.ap for one in per_class.values() if one.defects]),
+        pooled_ap=average_precision(confidence, right, truths=truths),
+        f=f_measure(confidence, right, truths=truths, threshold=threshold),
         f_best=f_best,
         f_best_at=f_best_at,
         per_class=per_class,
-        map50=float(coco[0]),
-        map50_95=float(np.mean(coco)),
+        map50=coco[0],
+        map50_95=_mean(coco),
+        defects=int(defects.sum()),
+        missed=int((defects - found).sum()),
         boards=len(boards),
-        boards_missed=sum(_misses_any(board, threshold) for board in boards),
-        good_boards=len(boards),
-        overkill_boards=sum(
-            any(found.confidence >= threshold for found in board.found_on_good) for board in boards
-        ),
+        boards_missed=int((found < defects).sum()),
+        boards_all_missed=int(((defects > 0) & (found == 0)).sum()),
+        unregistered=sum(not board.registered for board in boards),
+        good_boards=len(good),
+        overkill_boards=sum(loudest >= threshold for loudest in good),
     )
 
 
@@ -163,64 +191,87 @@ def best_f(
     return float(scores[best]), float(confidence[order][best])
 
 
+def overlaps(found: Sequence[Box], truth: Sequence[Box]) -> NDArray[np.float64]:
+    """Return IoU [found, truth]."""
+    a, b = _corners(found)[:, None], _corners(truth)[None]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    common = np.where((sides > 0).all(axis=2), sides.prod(axis=2), 0.0)
+    area_a, area_b = ((c[..., 2:] - c[..., :2]).prod(axis=2) for c in (a, b))
+    iou: NDArray[np.float64] = common / (area_a + area_b - common)
+    return iou
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ranking:
     """All detections of one label, board after board, each board's by falling confidence.
 
-    `overlaps` holds, for each board, IoU [detections, truths].
+    `pairs` are those of a detection and a truth box of its board that overlap by more than
+    `OVERLAP`, in order of the detections, the best of each first; `pair_iou` belongs to them.
     """
 
     confidence: NDArray[np.float64]
-    overlaps: tuple[NDArray[np.float64], ...]
+    board_of: NDArray[np.int64]
     truths: int
+    pairs: NDArray[np.int64]
+    pair_iou: NDArray[np.float64]
 
     def at_overlap(self, least: float, *, inclusive: bool) -> NDArray[np.bool_]:
         """Return which detections are right where that overlap is asked for."""
-        right = [_greedy(overlaps, least, inclusive=inclusive) for overlaps in self.overlaps]
-        return np.concatenate([np.zeros(0, dtype=np.bool_), *right])
+        enough = self.pair_iou >= least if inclusive else self.pair_iou > least
+        right = [False] * len(self.confidence)
+        used = [False] * self.truths
+        for found, truth in self.pairs[enough].tolist():
+            if not right[found] and not used[truth]:
+                right[found] = used[truth] = True
+        return np.array(right, dtype=np.bool_)
 
 
 def _ranking(boards: Sequence[MeasuredBoard], label: str) -> _Ranking:
     confidence: list[float] = []
-    overlaps = []
+    board_of: list[int] = []
+    pairs = [np.zeros((0, 2), dtype=np.int64)]
+    pair_iou = [np.zeros(0)]
     truths = 0
-    for board in boards:
+    for index, board in enumerate(boards):
         found = sorted(
             (d for d in board.found if d.label == label), key=lambda d: d.confidence, reverse=True
         )
         truth = [a.box for a in board.truth if a.label == label]
-        truths += len(truth)
+        if found and truth:
+            iou = overlaps([detection.box for detection in found], truth)
+            near = np.argwhere(iou > OVERLAP)
+            values = iou[near[:, 0], near[:, 1]]
+            order = np.lexsort((near[:, 1], -values, near[:, 0]))
+            pairs.append(near[order] + (len(confidence), truths))
+            pair_iou.append(values[order])
         confidence += [detection.confidence for detection in found]
-        overlaps.append(_overlaps([detection.box for detection in found], truth))
+        board_of += [index] * len(found)
+        truths += len(truth)
     return _Ranking(
-        confidence=np.array(confidence, dtype=np.float64), overlaps=tuple(overlaps), truths=truths
+        confidence=np.array(confidence, dtype=np.float64),
+        board_of=np.array(board_of, dtype=np.int64),
+        truths=truths,
+        pairs=np.concatenate(pairs),
+        pair_iou=np.concatenate(pair_iou),
     )
 
 
-def _overlaps(found: Sequence[Box], truth: Sequence[Box]) -> NDArray[np.float64]:
-    iou = [[a.iou(b) for b in truth] for a in found]
-    return np.array(iou, dtype=np.float64).reshape(len(found), len(truth))
+def _label_figures(ranking: _Ranking, right: NDArray[np.bool_], threshold: float) -> LabelFigures:
+    counted = ranking.confidence >= threshold
+    found, shown = int(right[counted].sum()), int(counted.sum())
+    return LabelFigures(
+        ap=average_precision(ranking.confidence, right, truths=ranking.truths),
+        precision=found / shown if shown else 0.0,
+        recall=found / ranking.truths if ranking.truths else 0.0,
+        missed=ranking.truths - found,
+        defects=ranking.truths,
+    )
 
 
-def _greedy(overlaps: NDArray[np.float64], least: float, *, inclusive: bool) -> NDArray[np.bool_]:
-    right = np.zeros(len(overlaps), dtype=np.bool_)
-    free = overlaps.copy()
-    if free.shape[1] == 0:
-        return right
-    for index in range(len(free)):
-        truth = int(free[index].argmax())
-        overlap = free[index, truth]
-        if overlap > least or (inclusive and overlap == least):
-            right[index] = True
-            free[:, truth] = -1.0
-    return right
+def _corners(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    rows = [(box.x0, box.y0, box.x1, box.y1) for box in boxes]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), 4)
 
 
-def _misses_any(board: MeasuredBoard, threshold: float) -> bool:
-    for label in {annotation.label for annotation in board.truth}:
-        shown = tuple(found for found in board.found if found.confidence >= threshold)
-        one = MeasuredBoard(picture="", truth=board.truth, found=shown, found_on_good=())
-        ranking = _ranking((one,), label)
-        if int(ranking.at_overlap(OVERLAP, inclusive=False).sum()) < ranking.truths:
-            return True
-    return False
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0

@@ -44,9 +44,26 @@ def test_the_ratios_compare_the_same_stages(report: BenchReport) -> None:
             assert report.ratios[f"{pair} {recipe} judge"] > 0
 
 
+def test_the_detector_is_timed_alone_beside_stock_ultralytics(report: BenchReport) -> None:
+    rows = {row.name: row for row in report.rows}
+    for way in ("stock YOLO.predict", "product", "pytorch fp32"):
+        assert rows[f"detector {way}, 1 thread"].n == 2
+    assert report.ratios["stock / product detector, 1 thread"] > 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["judge, 12 clauses, 10 defects, 5 lines, 1 thread", "checks alone, 12 clauses, 1 thread"],
+)
+def test_judge_and_checks_are_timed_alone_on_parts_of_one_size(
+    report: BenchReport, name: str
+) -> None:
+    assert {row.name: row for row in report.rows}[name].n == 2
+
+
 def test_progress_is_told_for_every_part(report: BenchReport, steps: list[tuple[int, int]]) -> None:
     assert report.rows
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert steps == [(done, 8) for done in range(1, 9)]
 
 
 def test_the_json_names_the_machine(report: BenchReport) -> None:

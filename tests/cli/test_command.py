@@ -42,6 +42,7 @@ COMMANDS = (
     ["check"],
     ["inspect"],
     ["judge"],
+    ["samples"],
     ["db", "upgrade"],
     ["db", "check"],
     ["dashboard"],
@@ -50,6 +51,7 @@ COMMANDS = (
     ["train", "judge"],
     ["evaluate", "detector"],
     ["evaluate", "judge"],
+    ["export", "detector"],
     ["info"],
     ["bench"],
 )

@@ -33,6 +33,7 @@ class Remembering:
         self.labels = getattr(model, "labels", ())
         self.sha256 = getattr(model, "sha256", "")
         self.needs_reference = getattr(model, "needs_reference", False)
+        self.sure_at = getattr(model, "sure_at", 0.0)
 
     def detect(self, bgr, **how):
         return self._once(bgr, lambda: self.model.detect(bgr, **how))

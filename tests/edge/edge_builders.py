@@ -48,7 +48,13 @@ class FakeInspector:
         self._broken = broken
 
     def inspect(
-        self, frame: Frame, *, recipe: Recipe, view: str | None, context: Context
+        self,
+        frame: Frame,
+        *,
+        recipe: Recipe,
+        view: str | None,
+        context: Context,
+        within_s: float | None = None,
     ) -> Assessment:
         self.asked.append((recipe.name, view, context))
         if self._gate is not None:

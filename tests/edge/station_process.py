@@ -25,7 +25,13 @@ class UnhurriedInspector(FakeInspector):
     """Takes some ms, as models do, so that tickets are open when the process is killed."""
 
     def inspect(
-        self, frame: Frame, *, recipe: Recipe, view: str | None, context: Context
+        self,
+        frame: Frame,
+        *,
+        recipe: Recipe,
+        view: str | None,
+        context: Context,
+        within_s: float | None = None,
     ) -> Assessment:
         time.sleep(0.004)
         return super().inspect(frame, recipe=recipe, view=view, context=context)

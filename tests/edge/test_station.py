@@ -197,7 +197,13 @@ def test_a_number_that_is_none_is_a_failed_model_and_blocks_no_record(
 ):
     class Confused(FakeInspector):
         def inspect(
-            self, frame: Frame, *, recipe: Recipe, view: str | None, context: Context
+            self,
+            frame: Frame,
+            *,
+            recipe: Recipe,
+            view: str | None,
+            context: Context,
+            within_s: float | None = None,
         ) -> Assessment:
             found = super().inspect(frame, recipe=recipe, view=view, context=context)
             return replace(found, timings=Timings(judge_ms=float("nan")))

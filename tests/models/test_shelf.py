@@ -16,7 +16,9 @@ from inspector.models.detector import load_detector
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """Return a copy of the shipped detector's folder, free to spoil."""
-    return Path(shutil.copytree(shelf.model_folder("pcb-yolo11n"), tmp_path / "mine"))
+    folder = Path(shutil.copytree(shelf.model_folder("pcb-yolo11n"), tmp_path / "mine"))
+    spoil(folder, exports=[])  # those are of the weights that a test spoils
+    return folder
 
 
 def spoil(folder: Path, **changes: object) -> None:
