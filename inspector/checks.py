@@ -16,6 +16,7 @@ from typing import ClassVar, Final, Literal
 Comparison = Literal["<", "<=", "=", ">=", ">"]
 Span = Literal["day", "week", "month", "year"]
 ANY = "any"
+MOST_SPANS = 4e6  # days: more than the calendar has
 
 # pydantic's; a limit of .inf or .nan is one that nothing exceeds
 _CHECK_CONFIG: Final = {"extra": "forbid", "allow_inf_nan": False}
@@ -108,6 +109,9 @@ class Size:
     measure: Literal["longest", "width", "height", "area", "confidence", "characters"]
     comparison: Comparison
     limit: float
+
+    def __post_init__(self) -> None:
+        _expect_limit(self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,10 @@ class Moment:
     name: str = ""
     number: float = 0
     span: Span = "day"
+
+    def __post_init__(self) -> None:
+        if not -MOST_SPANS <= self.number <= MOST_SPANS:
+            raise ValueError(f"expected a span of at most {MOST_SPANS:g}, got {self.number}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

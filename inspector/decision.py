@@ -13,21 +13,26 @@ Rules bind, the model may only object: per clause,
 | none          | ≤ pass_at           | conforms                             |
 
 and over all clauses FAIL over HOLD over PASS. A probability that is missing or not a number is
-HOLD / MODEL_FAILED. Critical and major clauses always count; a minor one does what the recipe says.
+HOLD / MODEL_FAILED. A clause without a check that no finding can decide is HOLD / UNCERTAIN where
+the model would let it conform. Critical and major clauses always count; a minor one does what the
+recipe says. Clauses that contradict each other are both judged: no part passes them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from inspector import statements
 from inspector.domain import (
     CheckResult,
     Clause,
     ClauseFinding,
     Decision,
+    Evidence,
+    EvidenceRef,
     Judgement,
     Outcome,
     Reason,
@@ -35,6 +40,9 @@ from inspector.domain import (
     Standard,
     Verdict,
 )
+from inspector.evidence import named_items
+from inspector.sight import unseen
+from inspector.statements import Influence
 
 Minor = Literal["fail", "hold", "note"]
 
@@ -70,26 +78,34 @@ class _Ruling:
 
 def decide(
     standard: Standard,
+    evidence: Evidence,
     *,
     checks: Mapping[str, CheckResult],
     probabilities: Mapping[str, float],
     thresholds: Thresholds,
     judge: str,
     minor: Minor,
+    influences: Mapping[str, Sequence[Influence]] | None = None,
+    looked_for: Iterable[str] = (),
 ) -> tuple[Judgement, Verdict]:
     """Return the judgement of every clause of `standard`, and the verdict on the part.
 
     `checks` holds the result of each clause that has a binding check; `probabilities` the
     calibrated P(violated) of each clause by id; a clause that is missing was not judged.
+    `influences` only word and attribute what the model decided; `looked_for` are the labels and
+    zones that the recipe knows, found or not.
     """
+    known = tuple(looked_for)
     rulings = tuple(
         _softened(
-            _rule(
-                clause,
+            _Case(
+                clause=clause,
+                evidence=evidence,
                 check=checks.get(clause.id),
-                probability=probabilities.get(clause.id),
                 thresholds=thresholds,
-            ),
+                influences=tuple((influences or {}).get(clause.id, ())),
+                looked_for=known,
+            ).ruling(probabilities.get(clause.id)),
             severity=clause.severity,
             minor=minor,
         )
@@ -99,62 +115,92 @@ def decide(
     return judgement, _verdict(rulings)
 
 
-def _rule(
-    clause: Clause,
-    *,
-    check: CheckResult | None,
-    probability: float | None,
-    thresholds: Thresholds,
-) -> _Ruling:
-    known = probability is not None and math.isfinite(probability) and 0 <= probability <= 1
-    p = probability if known else None
-    if check is not None and check.outcome is Outcome.VIOLATED:
-        return _ruling(clause, True, p, check, Decision.FAIL, Reason.RULE_VIOLATED)
-    if check is not None and check.outcome is Outcome.UNKNOWN:
-        return _ruling(clause, None, p, check, Decision.HOLD, check.reason or Reason.UNCERTAIN)
-    if p is None:
-        return _ruling(clause, None, None, check, Decision.HOLD, Reason.MODEL_FAILED)
-    objects = thresholds.says_violated(p)
-    if objects:
-        decision = Decision.FAIL if check is None else Decision.HOLD
-        violated = True if check is None else None  # an objection to a rule is no proof
-        return _ruling(clause, violated, p, check, decision, Reason.JUDGED_BAD)
-    if check is not None or objects is False:
-        return _ruling(clause, False, p, check, Decision.PASS, Reason.CLEAN)
-    return _ruling(clause, None, p, None, Decision.HOLD, Reason.UNCERTAIN)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One clause before one part: what the table is asked about."""
 
+    clause: Clause
+    evidence: Evidence
+    check: CheckResult | None
+    thresholds: Thresholds
+    influences: tuple[Influence, ...]
+    looked_for: tuple[str, ...]
 
-def _ruling(
-    clause: Clause,
-    violated: bool | None,
-    probability: float | None,
-    check: CheckResult | None,
-    decision: Decision,
-    reason: Reason,
-) -> _Ruling:
-    statement = check.statement if check is not None else ""
-    if reason is Reason.MODEL_FAILED:
-        statement = f"{statement} The judge gave no probability for this clause.".strip()
-    elif reason is Reason.JUDGED_BAD and check is not None:
-        statement = f"{statement} The judge objects with a probability of {probability:.2f}."
-    elif check is None:
-        words = {True: "violated", False: "met", None: "possibly violated"}[violated]
-        statement = (
-            f"The judge holds the clause to be {words}: probability of violation {probability:.2f}."
-        )
-    objected = reason is Reason.JUDGED_BAD and check is not None
-    return _Ruling(
-        finding=ClauseFinding(
-            clause_id=clause.id,
+    def ruling(self, probability: float | None) -> _Ruling:
+        known = probability is not None and math.isfinite(probability) and 0 <= probability <= 1
+        p = probability if known else None
+        if self.check is not None:
+            return self._of_rule(self.check, p)
+        if p is None:
+            said = "The judge gave no probability for this clause."
+            return self._ruling(None, None, said, Decision.HOLD, Reason.MODEL_FAILED)
+        violated = self.thresholds.says_violated(p)
+        if violated is not True and (why := self._unseen()) is not None:
+            said = statements.undecidable(why, p)
+            return self._ruling(None, p, said, Decision.HOLD, Reason.UNCERTAIN)
+        said = statements.judged(
+            self.evidence,
+            p,
             violated=violated,
-            violation_probability=probability,
-            decided_by="model" if check is None else ("combined" if objected else "rule"),
-            statement=statement,
-            evidence=check.evidence if check is not None else (),
-        ),
-        decision=decision,
-        reason=reason,
-    )
+            pass_at=self.thresholds.pass_at,
+            fail_at=self.thresholds.fail_at,
+            influences=self.influences,
+        )
+        decision, reason = {
+            True: (Decision.FAIL, Reason.JUDGED_BAD),
+            None: (Decision.HOLD, Reason.UNCERTAIN),
+            False: (Decision.PASS, Reason.CLEAN),
+        }[violated]
+        return self._ruling(violated, p, said, decision, reason)
+
+    def _of_rule(self, check: CheckResult, p: float | None) -> _Ruling:
+        said = check.statement
+        if check.outcome is Outcome.VIOLATED:
+            return self._ruling(True, p, said, Decision.FAIL, Reason.RULE_VIOLATED)
+        if check.outcome is Outcome.UNKNOWN:
+            return self._ruling(None, p, said, Decision.HOLD, check.reason or Reason.UNCERTAIN)
+        if p is None:
+            said = f"{said.removesuffix('.')}; the judge gave no probability for this clause."
+            return self._ruling(None, None, said, Decision.HOLD, Reason.MODEL_FAILED)
+        if self.thresholds.says_violated(p):
+            said = statements.objected(said, p, influences=self.influences)
+            # an objection to a rule is no proof
+            return self._ruling(None, p, said, Decision.HOLD, Reason.JUDGED_BAD)
+        return self._ruling(False, p, said, Decision.PASS, Reason.CLEAN)
+
+    def _unseen(self) -> str | None:
+        return unseen(self.clause.text, self.evidence, looked_for=self.looked_for)
+
+    def _ruling(
+        self,
+        violated: bool | None,
+        probability: float | None,
+        statement: str,
+        decision: Decision,
+        reason: Reason,
+    ) -> _Ruling:
+        objected = reason is Reason.JUDGED_BAD and self.check is not None
+        by_rule: Literal["rule", "combined"] = "combined" if objected else "rule"
+        return _Ruling(
+            finding=ClauseFinding(
+                clause_id=self.clause.id,
+                violated=violated,
+                violation_probability=probability,
+                decided_by="model" if self.check is None else by_rule,
+                statement=statement,
+                evidence=self._rests_on(is_model=self.check is None or objected),
+            ),
+            decision=decision,
+            reason=reason,
+        )
+
+    def _rests_on(self, *, is_model: bool) -> tuple[EvidenceRef, ...]:
+        """Return what decided: measured where it was, else what the check or the clause names."""
+        if is_model and self.influences:
+            return tuple(dict.fromkeys(ref for one in self.influences for ref in one.items))
+        if self.check is not None:
+            return self.check.evidence
+        return named_items(self.evidence, self.clause.text)
 
 
 def _softened(ruling: _Ruling, *, severity: Severity, minor: Minor) -> _Ruling:

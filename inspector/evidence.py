@@ -5,10 +5,22 @@ The order of findings never matters. `premise`, beside this, is the text that th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from inspector import images
-from inspector.domain import Bgr, Code, Context, Detection, Evidence, Findings, TextLine
+from inspector.domain import (
+    Bgr,
+    Box,
+    Code,
+    Context,
+    Detection,
+    Evidence,
+    EvidenceKind,
+    EvidenceRef,
+    Findings,
+    TextLine,
+)
 from inspector.premise import named_items, premise
 from inspector.wording import CLEAR_AT, carries, cleaned, folded, quoted, runs, same_number, spoken
 
@@ -25,6 +37,7 @@ __all__ = [
     "premise",
     "quoted",
     "spoken",
+    "without",
 ]
 
 EVIDENCE_VERSION = "evidence/3"
@@ -43,8 +56,8 @@ def gather(
     Only the surest `CROPS_AT_MOST` defects get a crop.
     """
     defects = tuple(sorted(findings.detections, key=_defect_order))
-    texts = tuple(sorted(findings.text_lines, key=lambda t: (t.box.y0, t.box.x0, t.text)))
-    codes = tuple(sorted(findings.codes, key=lambda c: (c.symbology, c.text, c.box.y0, c.box.x0)))
+    texts = tuple(sorted(findings.text_lines, key=_text_order))
+    codes = tuple(sorted(findings.codes, key=_code_order))
     surest = sorted(range(len(defects)), key=lambda i: -defects[i].confidence)[:CROPS_AT_MOST]
     crops: list[Bgr | None] = [None] * len(defects)
     if frame_bgr is not None:
@@ -63,9 +76,47 @@ def gather(
     )
 
 
-def _defect_order(defect: Detection) -> tuple[str, str, float, float, float, float]:
-    box = defect.box
-    return (defect.label, defect.zone or "", box.y0, box.x0, box.y1, box.x1)
+def without(evidence: Evidence, left_out: Collection[EvidenceRef]) -> Evidence:
+    """Return `evidence` as it would be had the items `left_out` not been found."""
+
+    def kept(kind: EvidenceKind, count: int) -> list[int]:
+        gone = {ref.index for ref in left_out if ref.kind == kind}
+        return [i for i in range(count) if i not in gone]
+
+    defects = kept("defect", len(evidence.defects))
+    texts = tuple(evidence.texts[i] for i in kept("text", len(evidence.texts)))
+    codes = tuple(evidence.codes[i] for i in kept("code", len(evidence.codes)))
+    return replace(
+        evidence,
+        defects=tuple(evidence.defects[i] for i in defects),
+        texts=texts,
+        codes=codes,
+        facts=derived_facts(texts=texts, codes=codes, context=evidence.context),
+        crops_bgr=tuple(evidence.crops_bgr[i] for i in defects) if evidence.crops_bgr else (),
+    )
+
+
+def _place(box: Box) -> tuple[float, float, float, float]:
+    return box.y0, box.x0, box.y1, box.x1
+
+
+def _defect_order(defect: Detection) -> tuple[str, str, tuple[float, ...], float, float, float]:
+    return (
+        defect.label,
+        defect.zone or "",
+        _place(defect.box),
+        -defect.confidence,
+        -1 if defect.width_mm is None else defect.width_mm,
+        -1 if defect.height_mm is None else defect.height_mm,
+    )
+
+
+def _text_order(line: TextLine) -> tuple[tuple[float, ...], str, str, float]:
+    return _place(line.box)[:2], line.text, line.field or "", -line.confidence
+
+
+def _code_order(code: Code) -> tuple[str, str, tuple[float, ...], bool]:
+    return code.symbology, code.text, _place(code.box), code.recovered
 
 
 def derived_facts(

@@ -5,6 +5,7 @@ They show an engineer what a reading means, and tell whether two checks say the 
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -30,13 +31,23 @@ from inspector.checks import (
     TextCheck,
     atoms,
 )
-from inspector.domain import Box, Code, Context, Detection, Evidence, Outcome, TextLine
+from inspector.domain import (
+    Box,
+    Clause,
+    Code,
+    Context,
+    Detection,
+    Evidence,
+    Outcome,
+    TextLine,
+)
 from inspector.standard import says
 from inspector.standard.dates import shifted
 
 TODAY = date(2026, 11, 23)
 NOWHERE = Box(x0=0, y0=0, x1=1, y1=1)
 TRIES = 300
+LIKELY_TOGETHER = 8  # parts that would keep two checks if these were independent
 _FACTORS = (0.4, 0.8, 1.0, 1.0, 1.2, 1.6, 3.0)
 
 
@@ -88,6 +99,34 @@ def contradiction(one: Check, other: Check) -> Evidence | None:
         if outcomes == {Outcome.CONFORMS, Outcome.VIOLATED}:
             return part
     return None
+
+
+def irreconcilable(one: Check, other: Check) -> bool:
+    """Return whether made-up parts keep each of two checks, often enough, but never both.
+
+    Of checks that have nothing to do with each other many parts would keep both.
+    """
+    parts = made_up([one, other], random.Random(0))
+    of_one = of_other = 0
+    for _ in range(TRIES):
+        part = next(parts)
+        keeps_one, keeps_other = (
+            says(check, part).outcome is Outcome.CONFORMS for check in (one, other)
+        )
+        if keeps_one and keeps_other:
+            return False
+        of_one, of_other = of_one + keeps_one, of_other + keeps_other
+    return of_one * of_other >= LIKELY_TOGETHER * TRIES
+
+
+def contradictory(clauses: Sequence[Clause]) -> list[tuple[str, str]]:
+    """Return the ids of clauses, two by two, whose checks no made-up part keeps together."""
+    checked = [(clause.id, clause.check) for clause in clauses if clause.check is not None]
+    return [
+        (name, other_name)
+        for (name, check), (other_name, other) in itertools.combinations(checked, 2)
+        if irreconcilable(check, other)
+    ]
 
 
 def part_in_words(evidence: Evidence) -> str:

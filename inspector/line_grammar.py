@@ -16,7 +16,7 @@ _SIGNS = str.maketrans({"(": "[", ")": "]", ";": ",", "|": "/", "–": "-", "—
                         "μ": "µ", "≤": "<=", "≥": ">=", "’": "'", "‘": "'"})  # fmt: skip
 _JOINT = re.compile(r" (and|or|then) (?=[a-z]*\s?\(|if )")
 _SHIFT = re.compile(r" ([+-]) ")
-_SENTENCE = re.compile(r"(?:^|(?<=[.!?:] ))([A-Z])(?=[a-z]*(?:[ ,:./-]|$))")
+_SENTENCE = re.compile(r"(?:^|(?<=[.!?:] ))([A-Z])(?=[a-z]*(?![A-Za-z0-9]))")
 
 
 def prepared(clause: str) -> str:
@@ -79,8 +79,7 @@ joined: single ("; and" single)*
 single: atom | " not (" expr ")" | " (" expr ")"
 atom: measure | texts | codes | equal | dates | format
 measure: MEASURE subjects filter* ")" limit
-subjects: " any" | named ("|" named)*
-named: " missing"? PHRASE
+subjects: " any" | SUBJECT ("|" SUBJECT)*
 filter: ("; except" | "; in" | "; not in") phrases | size | "; each kind" | "; each zone"
 size: PROPERTY OP PHRASE
 limit: OP (PHRASE | " 0" | " 1")
@@ -109,5 +108,6 @@ SHIFT: /; [+-]/
 OP: / (<=|<|=|>=|>)/
 LITERAL: " \" " WORDS "\""
 PHRASE: " " WORDS
+SUBJECT: " missing"? " " WORDS
 WORDS: %regex {"substring_words": %CLAUSE%}
 """

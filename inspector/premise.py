@@ -15,7 +15,7 @@ from inspector.domain import Code, Detection, Evidence, EvidenceRef, TextLine
 from inspector.ontology import Ontology
 from inspector.quantities import Quantity, after, printed_date
 from inspector.symbologies import symbology_kind
-from inspector.wording import cleaned, folded, quoted, spoken
+from inspector.wording import cleaned, folded, is_printed, quoted, spoken
 
 KINDS_AT_MOST = 8
 TEXTS_AT_MOST = 6
@@ -152,7 +152,8 @@ def _compared(value: float, limit: Quantity) -> str:
 
 def _codes(codes: Sequence[Code], asked: Asked) -> list[str]:
     said = []
-    for code in sorted(codes, key=lambda c: not asked.names_code(c)):
+    order = sorted(codes, key=lambda c: (not asked.names_code(c), c.symbology, c.text))
+    for code in order:
         mark = ""
         if asked.symbologies:
             mark = "named " if asked.names_code(code) else "other "
@@ -163,7 +164,10 @@ def _codes(codes: Sequence[Code], asked: Asked) -> list[str]:
 
 def _texts(texts: Sequence[TextLine], asked: Asked) -> list[str]:
     shared = [asked.words_shared(text) for text in texts]
-    order = sorted(range(len(texts)), key=lambda i: (-shared[i], texts[i].field is None, i))
+    order = sorted(
+        range(len(texts)),
+        key=lambda i: (-shared[i], texts[i].field is None, texts[i].text, texts[i].field or ""),
+    )
     said = []
     for i in order[:TEXTS_AT_MOST]:
         field = texts[i].field
@@ -174,17 +178,17 @@ def _texts(texts: Sequence[TextLine], asked: Asked) -> list[str]:
 
 
 def _phrases(evidence: Evidence, asked: Asked) -> Iterable[str]:
-    whole = folded(" ".join(text.text for text in evidence.texts))
+    lines = [text.text for text in evidence.texts]
     for phrase in asked.phrases:
-        if wanted := folded(phrase):
-            yield f"{quoted(phrase)} is {'printed' if wanted in whole else 'not printed'}"
+        if folded(phrase):
+            said = "is printed" if is_printed(phrase, lines) else "is not printed"
+            yield f"{quoted(phrase)} {said}"
 
 
 def _dates(evidence: Evidence, asked: Asked) -> Iterable[str]:
     today = evidence.context.inspected_on
-    for text in evidence.texts:
-        if not (day := printed_date(text.text)):
-            continue
+    dated = [(day, t) for t in evidence.texts if (day := printed_date(t.text)) is not None]
+    for day, text in sorted(dated, key=lambda pair: (pair[0], pair[1].field or "", pair[1].text)):
         name = cleaned(spoken(text.field)) if text.field else date_name(text.text)
         days = (day - today).days
         said = f"{name} {'today' if not days else 'in the future' if days > 0 else 'in the past'}"

@@ -27,6 +27,7 @@ OTHER_WORDS = {
     "a couple of": 2, "a dozen": 12, "twice": 2, "once": 1, "thirty": 30, "forty": 40,
     "fifty": 50, "sixty": 60, "ninety": 90, "hundred": 100,
 }  # fmt: skip
+MOST = 1e9  # a longer number is a name: no clause counts or measures so far
 _VALUES = {**{word: float(n) for n, word in enumerate(NUMBER_WORDS)}, **OTHER_WORDS}
 _NUMBER = "|".join([r"\d+(?:[.,]\d+)?", *sorted(map(re.escape, _VALUES), key=len, reverse=True)])
 _LENGTHS = "|".join(sorted(map(re.escape, UNIT_MM), key=len, reverse=True))
@@ -62,6 +63,8 @@ def quantities(clause: str) -> tuple[Quantity, ...]:
         value = _VALUES.get(written)
         if value is None:
             value = float(written.replace(",", "."))
+        if value > MOST:
+            continue
         words = " ".join(match[0].split())
         if match["length"]:
             scale = UNIT_MM[match["length"].lower()]

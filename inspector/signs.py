@@ -12,7 +12,7 @@ from inspector.asked import Asked, asked_of, date_name, size_mm
 from inspector.domain import Detection, Evidence, TextLine
 from inspector.ontology import Ontology
 from inspector.quantities import Quantity, after, printed_date
-from inspector.wording import CLEAR_AT, carries, folded, same_number
+from inspector.wording import CLEAR_AT, carries, folded, is_printed, same_number
 
 OF_DEFECTS = (
     "present", "more than the number", "the number or more", "longer than the limit",
@@ -114,8 +114,8 @@ def _of_codes(evidence: Evidence, asked: Asked) -> tuple[float, ...]:
 
 def _of_print(evidence: Evidence, asked: Asked) -> tuple[float, ...]:
     texts = evidence.texts
-    whole = folded(" ".join(text.text for text in texts))
-    found = [folded(phrase) in whole for phrase in asked.phrases]
+    lines = [text.text for text in texts]
+    found = [is_printed(phrase, lines) for phrase in asked.phrases]
     return (
         _sign(bool(texts)),
         _sign(any(text.confidence < CLEAR_AT for text in texts)),

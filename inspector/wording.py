@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from inspector.quantities import printed_date
+from inspector.standard.across import lines_across
 
 TEXT_CHARACTERS = 60
 CLEAR_AT = 0.5  # a line read with less confidence is unclear print
@@ -29,6 +31,12 @@ def cleaned(text: str) -> str:
 def quoted(text: str, at_most: int = TEXT_CHARACTERS) -> str:
     """Return `text` cleaned and in quotes: what is printed can never end its own quotation."""
     return f'"{cleaned(text)[:at_most]}"'
+
+
+def is_printed(phrase: str, lines: Sequence[str]) -> bool:
+    """Return whether one of `lines` says `phrase`, or several of them together."""
+    wanted = folded(phrase)
+    return any(wanted in folded(line) for line in lines) or bool(lines_across(phrase, lines))
 
 
 def carries(text: str, value: str) -> bool:

@@ -4,8 +4,18 @@ from datetime import date
 
 import pytest
 
-from inspector.domain import Box, Code, Context, Detection, Evidence, Outcome, Reason, TextLine
-from inspector.examples import contradiction, part_in_words, passing_and_failing
+from inspector.domain import (
+    Box,
+    Clause,
+    Code,
+    Context,
+    Detection,
+    Evidence,
+    Outcome,
+    Reason,
+    TextLine,
+)
+from inspector.examples import contradiction, contradictory, part_in_words, passing_and_failing
 from inspector.reading import from_line
 from inspector.standard import World, says
 
@@ -201,3 +211,25 @@ def test_checks_that_say_the_opposite_are_found():
     two, three = from_line("defects(dents) <= 2"), from_line("defects(dents) <= 3")
     assert contradiction(two, two) is None
     assert len(contradiction(two, three).defects) == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ("defects(dents) = 0", "defects(dents | scratches) >= 1", False),
+        ("defects(dents) = 0", "defects(dents) >= 1", True),
+        ("defects(dents) <= 2", "defects(dents) <= 3", False),
+        ('texts("CE") >= 1', 'texts("CE") = 0', True),
+        ("codes(QR code) >= 1", "codes(any) = 0", True),
+        ("codes(QR code) = 1", "codes(EAN-13) = 1", False),
+        ("date(field expiry) >= today + 6 months", "date(field expiry) <= today", True),
+        ("equal(field lot; order)", "equal(field serial; order)", False),
+    ],
+)
+def test_clauses_that_no_part_can_keep_together_are_found(one, other, apart):
+    clauses = [
+        Clause(id="C1", text="t", check=from_line(one)),
+        Clause(id="C2", text="t"),
+        Clause(id="C3", text="t", check=from_line(other)),
+    ]
+    assert contradictory(clauses) == ([("C1", "C3")] if apart else [])

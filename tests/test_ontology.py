@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+import inspector
 from inspector.errors import SettingsError
 from inspector.ontology import ANY_DEFECT, TermGraph, load_ontology, shipped_ontology
 from inspector.symbologies import symbologies_named, symbology_key, symbology_kind
 
 BOARD = {"open", "short", "mousebite", "spur", "copper", "pinhole"}
-ROOT = Path(__file__).parent.parent
+PACKAGE = Path(inspector.__file__).parent  # installed or not: the files that are in use
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_every_word_of_a_term_leads_to_it_in_its_trade(graph: TermGraph) -> None
 
 
 def test_standards_are_cited_where_the_terms_are_written() -> None:
-    header = (ROOT / "inspector/ontology/trades/any.yaml").read_text(encoding="utf-8")
+    header = (PACKAGE / "ontology/trades/any.yaml").read_text(encoding="utf-8")
     for standard in ("IPC-A-600", "ISO 8785", "ISO 6520", "PDA", "ISO 10110"):
         assert standard in header
 
@@ -60,7 +61,7 @@ def test_standards_are_cited_where_the_terms_are_written() -> None:
 def test_the_wide_terms_do_not_contradict_the_words_of_the_shipped_judge(graph: TermGraph) -> None:
     """Where the judge's words are one, these may be two, but then the answer is "not known"."""
     told_apart = {"lamination", "split layer"}  # for a pharmacist these are no capping
-    content = yaml.safe_load((ROOT / "inspector/ontology.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load((PACKAGE / "ontology.yaml").read_text(encoding="utf-8"))
     asked = [
         (trade, label, form)
         for trade, words in content["trades"].items()
@@ -384,13 +385,13 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         "itself",
         "13: terms.scratch: expected once, it is on line 12 too",
         "14: terms.surface defect: expected a new name, it is a group in "
-        f"{ROOT / 'inspector/ontology/trades/any.yaml'}:"
+        f"{PACKAGE / 'ontology/trades/any.yaml'}:"
         f"{_line_of('  surface defect:')}",
     }
 
 
 def _line_of(start: str) -> int:
-    text = (ROOT / "inspector/ontology/trades/any.yaml").read_text(encoding="utf-8")
+    text = (PACKAGE / "ontology/trades/any.yaml").read_text(encoding="utf-8")
     return next(n for n, line in enumerate(text.splitlines(), start=1) if line.startswith(start))
 
 

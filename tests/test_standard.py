@@ -19,9 +19,10 @@ from inspector.domain import (
     TextCheck,
     TextLine,
 )
-from inspector.standard import check
+from inspector.standard import World, check
 
 BOX = Box(x0=0, y0=0, x1=10, y1=10)
+OPEN = World(sure_at=0.5, missing="hold")
 
 
 def defect(label="spur", *, mm=0.5, confidence=0.9, zone=None):
@@ -41,16 +42,17 @@ def evidence(defects=(), texts=(), codes=(), expected=None):
 
 
 def outcome(wanted, found, *, missing="hold"):
-    return check(Clause(id="C", text="t", check=wanted), found, sure_at=0.5, missing=missing)
+    world = World(sure_at=0.5, missing=missing)
+    return check(Clause(id="C", text="t", check=wanted), found, world)
 
 
 def test_a_clause_without_a_check_says_nothing():
-    assert check(Clause(id="C", text="t"), evidence(), sure_at=0.5) is None
+    assert check(Clause(id="C", text="t"), evidence(), OPEN) is None
 
 
 def test_a_check_nobody_approved_does_not_bind():
     clause = Clause(id="C", text="t", check=DefectCheck(labels=("any",)), binding=False)
-    assert check(clause, evidence([defect()]), sure_at=0.5) is None
+    assert check(clause, evidence([defect()]), OPEN) is None
 
 
 @pytest.mark.parametrize(("count", "expected"), [(2, Outcome.CONFORMS), (3, Outcome.VIOLATED)])
@@ -94,8 +96,7 @@ def test_a_violation_cites_the_fewest_defects_that_suffice():
     found = evidence([defect(confidence=0.6), defect(confidence=0.9), defect(confidence=0.8)])
     result = outcome(DefectCheck(labels=("spur",), at_most=1), found)
     assert [ref.index for ref in result.evidence] == [1, 2]
-    assert "3 spur found" in result.statement
-    assert "at most 1 allowed" in result.statement
+    assert result.statement == "3 'spur' found, largest 0.5 mm; at most 1 is allowed."
 
 
 def line(text, *, field="lot", confidence=0.9):

@@ -16,6 +16,7 @@ from inspector.ontology.judge_words import (
     stems,
 )
 from inspector.ontology.loading import load_ontology
+from inspector.ontology.taken import Taken, subjects, taken, with_subjects, with_taken
 
 __all__ = [
     "ANY_DEFECT",
@@ -25,6 +26,7 @@ __all__ = [
     "Named",
     "Nearest",
     "Ontology",
+    "Taken",
     "Term",
     "TermGraph",
     "folded_label",
@@ -32,4 +34,8 @@ __all__ = [
     "load_ontology",
     "shipped_ontology",
     "stems",
+    "subjects",
+    "taken",
+    "with_subjects",
+    "with_taken",
 ]

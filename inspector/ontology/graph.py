@@ -7,7 +7,7 @@ thing on a bare board and another in moulding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inspector.ontology.words import Run, chunks, is_area, is_small, keys, runs
 
@@ -93,6 +93,12 @@ class TermGraph:
     def trades(self) -> frozenset[str]:
         return frozenset(self.words) - {ANY_TRADE}
 
+    def names_in(self, trade: str) -> frozenset[str]:
+        """Return the terms and groups that a trade has words for; `ANY_TRADE`: all of them."""
+        if trade == ANY_TRADE:
+            return frozenset(self.wider)
+        return frozenset[str]().union(*self._view(trade).strict.values())
+
     # --- what words name ----------------------------------------------------------------------
 
     def named(self, phrase: str, *, trade: str | None = None) -> frozenset[str]:
@@ -163,6 +169,34 @@ class TermGraph:
             *(self.products[run.strict[0]] for run in known if run.end - run.start == longest)
         )
         return next(iter(found)) if len(found) == 1 else None
+
+    def knows(self, words: str) -> bool:
+        """Return whether `words` name something in any trade, as a clause or as a label says it."""
+        every = self.words[ANY_TRADE]
+        return bool(self._named(words.replace("_", " "), every) or self._label(words, every))
+
+    def with_words(self, meanings: Mapping[str, str]) -> TermGraph:
+        """Return this graph with more words in every trade, each for the name it is mapped to.
+
+        A word that names something already keeps its meaning. Raises `ValueError` for a name that
+        is neither a term nor a group.
+        """
+        if unknown := sorted(set(meanings.values()) - self.wider.keys()):
+            raise ValueError(f"expected names of terms or groups, found {', '.join(unknown)}")
+        runs_of = {w: keys(w.replace("_", " ")) for w in meanings if not self.knows(w)}
+        strict = {
+            key: frozenset({meanings[word]})
+            for word, run in runs_of.items()
+            if run is not None
+            for key in run.strict
+        }
+        return replace(
+            self,
+            words={
+                trade: replace(view, strict={**strict, **view.strict})
+                for trade, view in self.words.items()
+            },
+        )
 
     # --- how ----------------------------------------------------------------------------------
 

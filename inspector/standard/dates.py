@@ -16,7 +16,7 @@ from inspector.standard.world import World, absent, compared, result
 
 _WEEK = re.compile(
     r"(?<!\d)(?P<y>\d{4})[-/ .]?(?:W|KW|CW|WK)[ -]?(?P<w>\d{1,2})(?!\d)"
-    r"|\b(?:W|KW|CW|WK|week)[ .]?(?P<w2>\d{1,2})[ /.-]+(?P<y2>\d{4}|\d\d)(?!\d)",
+    r"|\b(?:W|KW|CW|WK|week)[ .]?(?P<w2>\d{1,2})(?:[ ,/.-]+|,? (?:of|in) )(?P<y2>\d{4}|\d\d)(?!\d)",
     re.IGNORECASE,
 )
 _COMPACT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)(?!\d)")

@@ -30,7 +30,11 @@ def check_keyed(wanted: KeyedCheck, evidence: Evidence, world: World) -> CheckRe
 
 def _text(wanted: TextCheck, evidence: Evidence, world: World) -> CheckResult:
     name = phrases.quoted(wanted.field.replace("_", " "))
-    found = [i for i, line in enumerate(evidence.texts) if line.field == wanted.field]
+    found = [
+        i
+        for i, line in enumerate(evidence.texts)
+        if line.field == wanted.field and line.text.strip()
+    ]
     sure = [i for i in found if evidence.texts[i].confidence >= wanted.min_confidence]
     if wanted.forbidden:
         return _forbidden(wanted, evidence, found=found, sure=sure)
@@ -90,6 +94,8 @@ def _code(wanted: CodeCheck, evidence: Evidence, world: World) -> CheckResult:
         for i, code in enumerate(evidence.codes)
         if not wanted.symbologies or symbology_key(code.symbology) in kinds
     ]
+    if wanted.equals is None:  # what is there must say something
+        fitting = [i for i in fitting if evidence.codes[i].text.strip()]
     if not fitting:
         named = f"{phrases.listed(wanted.symbologies)} code" if wanted.symbologies else "code"
         return absent(f"no {named} was read", world, reason=Reason.CODE_UNREADABLE)

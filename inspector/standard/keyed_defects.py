@@ -111,7 +111,7 @@ def _found_in_words(
         return f"No {what} found; {limit}"
     said = [f"{number} {what} found"]
     labels = sorted({evidence.defects[i].label for i in possible})
-    if sorted(wanted.labels) != labels:
+    if sorted(wanted.labels) != labels and labels != ["defect"]:
         said[0] += f" ({phrases.listed(labels).replace(' or ', ' and ')})"
     sizes = [_size_mm(wanted, evidence.defects[i]) for i in possible]
     known = [size for size in sizes if size is not None]

@@ -73,7 +73,11 @@ def _matching(wanted: MeasureCheck, evidence: Evidence, world: World) -> _Group:
 def _is_subject(
     wanted: MeasureCheck, defect: Detection, evidence: Evidence, world: World
 ) -> bool | None:
-    meant = [names.is_meant(defect.label, words, evidence.product) for words in wanted.subjects]
+    meant = [
+        names.is_meant(defect.label, words, evidence.product, terms=world.terms)
+        for words in wanted.subjects
+    ]
+    # without guesses: a wrong one would permit what nobody permitted
     spared = [names.is_meant(defect.label, words, evidence.product) for words in wanted.exceptions]
     if True in spared or not (True in meant or None in meant):
         return False
@@ -189,7 +193,7 @@ def _found(wanted: MeasureCheck, evidence: Evidence, group: _Group) -> str:
     defects = [evidence.defects[i] for i in group.possible]
     said = [f"{number} {what} found{_of_group(wanted, group)}"]
     labels = sorted({defect.label for defect in defects})
-    if sorted(wanted.subjects) != labels:
+    if sorted(wanted.subjects) != labels and labels != ["defect"]:
         said[0] += f" ({phrases.listed(labels).replace(' or ', ' and ')})"
     said += _measured(wanted, defects)
     if len(group.sure) < number:
@@ -213,6 +217,9 @@ def _measured(wanted: MeasureCheck, defects: Sequence[Detection]) -> list[str]:
     measure = side if wanted.measure == "defects" else wanted.measure
     sizes = [_size(defect, measure or "longest") for defect in defects]
     known = [size for size in sizes if size is not None]
+    if any(size.measure == "confidence" for size in wanted.sizes):
+        surest = max(defect.confidence for defect in defects)
+        return [f"the surest with {phrases.plain(surest)}"]
     unknown = f"{len(sizes) - len(known) if known else 'all'} of unknown size"
     said = [unknown] if len(known) < len(sizes) and (wanted.sizes or measure) else []
     if not known:

@@ -8,24 +8,35 @@ from functools import lru_cache
 
 from inspector.checks import ANY
 from inspector.domain import Evidence, TextLine
-from inspector.ontology import folded_label, load_ontology, stems
+from inspector.ontology import TermGraph, folded_label, load_ontology, stems
 
 # --- defects ----------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=65536)
-def is_meant(label: str, words: str, product: str = "") -> bool | None:
+def is_meant(
+    label: str, words: str, product: str = "", *, terms: TermGraph | None = None
+) -> bool | None:
     """Return whether a detector's `label` is among what `words` name; None: nobody knows."""
     if words == ANY or folded_label(label) == folded_label(words):
         return True
-    graph = load_ontology()
+    graph = terms or load_ontology()
     found = graph.falls_under(label, words, trade=graph.trade_of(product) if product else None)
-    if found is not None:
-        return found
-    own, wanted = set(stems(label.replace("_", " "))), set(stems(words))
-    if own and wanted and (wanted <= own or own <= wanted):
+    if found is True:
         return True
-    return None
+    own, wanted = stems(label.replace("_", " ")), stems(words)
+    if _STATE.search(words) and len(own) > len(wanted) and own[: len(wanted)] == wanted:
+        return True  # "bent": a "bent pin" is, whatever else a bend of the whole part is called
+    if found is None and own and wanted and (set(wanted) <= set(own) or set(own) <= set(wanted)):
+        return True
+    return found
+
+
+# A word that says how a thing is, not what it is: the thing of the label does not matter.
+_STATE = re.compile(
+    r"(?:ed|en|y|\b(?:bent|torn|cut|split|worn|burnt|lost|loose|blunt|dull|missing))$",
+    re.IGNORECASE,
+)
 
 
 # --- zones ------------------------------------------------------------------------------------

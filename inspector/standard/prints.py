@@ -47,7 +47,11 @@ def check_print(wanted: PrintCheck, evidence: Evidence, world: World) -> CheckRe
     if wanted.sought == "product":
         found = _naming(evidence)
     else:
-        found = [(i,) for i in _matching(wanted, evidence) if _fits(wanted, evidence.texts[i])]
+        found = [
+            (i,)
+            for i in _matching(wanted, evidence)
+            if evidence.texts[i].text.strip() and _fits(wanted, evidence.texts[i])
+        ]
     if not found and wanted.sought == "wording":
         found = _across(wanted, evidence)
     sure = [

@@ -8,6 +8,7 @@ from typing import Literal
 
 from inspector.checks import Comparison
 from inspector.domain import CheckResult, EvidenceRef, Outcome, Reason
+from inspector.ontology import TermGraph
 
 Missing = Literal["hold", "fail"]
 READ_AT = 0.5  # a line of print read with less confidence may say something else
@@ -21,13 +22,15 @@ class World:
     A station's world is open: defects below `sure_at` are possible, not sure, and so is print below
     `READ_AT`; what a clause requires and nobody read is unknown, or with `missing: fail` not there.
     `zones` are those of the recipe: where a clause names another place, nobody knows what lies in
-    it. A case's world is `closed`: its evidence is all there is and as it says.
+    it. A case's world is `closed`: its evidence is all there is and as it says. `terms` are what
+    words for defects name; the shipped ones where None.
     """
 
     sure_at: float
     missing: Missing
     zones: tuple[str, ...] | None = None
     closed: bool = False
+    terms: TermGraph | None = None
 
     @property
     def read_at(self) -> float:
