@@ -1,13 +1,16 @@
-"""The fused judge as a torch module: a language encoder that also looks at crops.
+"""The fused judge as a torch module: a language model that also looks at crops.
 
-Premise and clause go through the encoder as a sentence pair. Each crop becomes four visual tokens,
-named by the words of the defect that it shows; inside two encoder layers the text attends to them
-through a gate that starts closed (Flamingo, Alayrac et al., NeurIPS 2022, section 2.2), so that a
-judge without crops is the plain language model. One logit: log-odds of "violated".
+Premise and clause go through the backbone together: any transformer of `AutoModel` that keeps its
+layers in a list, an encoder or a decoder. Each crop becomes four visual tokens, named by the words
+of the defect that it shows; after two of the backbone's layers the text attends to them through a
+gate that starts closed (Flamingo, Alayrac et al., NeurIPS 2022, section 2.2), so that a judge
+without crops is the plain language model. One logit: log-odds of "violated".
 """
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -76,29 +79,49 @@ class GatedLook(nn.Module):
         self.gate = nn.Parameter(torch.zeros(1))
 
     def forward(self, text: Tensor, tokens: Tensor, absent: Tensor) -> Tensor:
-        """Return `text` with what it saw; `absent` is True where a visual token is padding."""
+        """Return `text` with what it saw; `absent` is True where a visual token is padding.
+
+        The first visual token stands for "nothing".
+        """
         seen, _ = self.attend(
             self.norm(text), tokens, tokens, key_padding_mask=absent, need_weights=False
         )
-        looked: Tensor = text + torch.tanh(self.gate) * seen
+        # A pair without crops reads the same alone and beside pairs that have some.
+        sees = (~absent[:, 1:]).any(dim=1).to(seen.dtype)[:, None, None]
+        looked: Tensor = text + torch.tanh(self.gate) * seen * sees
         return looked
 
 
 class FusedEncoder(nn.Module):
-    """A sentence-pair encoder of transformers with gated looks after the layers `look_after`."""
+    """A language model of transformers with gated looks after the layers `look_after`.
+
+    An encoder is read at its first place, a decoder, in which only the last place has seen all, at
+    its last; both beside the mean of all places. Raises `ValueError` where it is neither.
+    """
 
     def __init__(
-        self, backbone: nn.Module, *, look_after: Sequence[int], dropout: float = 0.1
+        self,
+        backbone: nn.Module,
+        *,
+        look_after: Sequence[int] | None = None,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        layers, words = layers_of(backbone), words_of(backbone)
         config: Any = backbone.config
         width: int = config.hidden_size
+        if getattr(backbone, "pooler", None) is not None:
+            backbone.register_module("pooler", None)  # a layer that this judge does not read
         self.backbone = backbone
+        self.reads_last = not looks_ahead(backbone)
         self.crops = CropEncoder(width)
         self.name_norm = nn.LayerNorm(width)
-        self.looks = nn.ModuleList(
-            GatedLook(width, heads=config.num_attention_heads, dropout=dropout) for _ in look_after
+        self.name_width: nn.Module = (
+            nn.Identity() if words.embedding_dim == width else nn.Linear(words.embedding_dim, width)
         )
+        after = places_to_look(len(layers)) if look_after is None else tuple(look_after)
+        heads = math.gcd(width, config.num_attention_heads)
+        self.looks = nn.ModuleList(GatedLook(width, heads=heads, dropout=dropout) for _ in after)
         self.nothing = nn.Parameter(torch.zeros(1, 1, width))
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(2 * width, width), nn.Tanh(), nn.Dropout(dropout),
@@ -109,8 +132,8 @@ class FusedEncoder(nn.Module):
         nn.init.zeros_(self.weigh.weight)
         nn.init.zeros_(self.weigh.bias)
         self._tokens: tuple[Tensor, Tensor] | None = None
-        layers: Any = backbone.encoder.layer  # type: ignore[union-attr]
-        for index, look in zip(look_after, self.looks, strict=True):
+        self._knows_types = _takes(backbone, "token_type_ids")
+        for index, look in zip(after, self.looks, strict=True):
             layers[index].register_forward_hook(self._looking(look))
 
     def forward(
@@ -125,16 +148,60 @@ class FusedEncoder(nn.Module):
 
         `signs` is float32[B, S]: what code answers for each of `inspector.signs.SIGNS`.
         """
-        self._tokens = None if looks is None else self._visual_tokens(looks)
+        tokens = None if looks is None else _for_rows(self._named_tokens(looks), looks.rows)
+        given = {"input_ids": input_ids, "attention_mask": attention_mask}
+        return self._judged(given, token_type_ids, signs, tokens)
+
+    def from_vectors(
+        self,
+        vectors: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        signs: Tensor,
+        pictures: Tensor,
+        names: Tensor,
+        rows: Tensor,
+    ) -> Tensor:
+        """Return the same from the vectors of word pieces float32[B, L, V], looked up outside.
+
+        `names` is float32[N, V], the mean vector of each crop's name; the rest is as in `Looks`.
+        With a crop or more: where there is none, one that belongs to no row.
+        """
+        tokens = _for_rows(self._tokens_of(pictures, names), rows)
+        given = {"inputs_embeds": vectors, "attention_mask": attention_mask}
+        return self._judged(given, token_type_ids, signs, tokens)
+
+    def _judged(
+        self,
+        given: dict[str, Tensor],
+        token_type_ids: Tensor,
+        signs: Tensor,
+        tokens: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        """Let the backbone read what is given while its looks see `tokens`; answer."""
+        types = {"token_type_ids": token_type_ids} if self._knows_types else {}
+        if tokens is not None:
+            batch = given["attention_mask"].shape[0]  # not len(): a tracer would take it as fixed
+            nothing = self.nothing.expand(batch, 1, -1).to(tokens[0].dtype)
+            # One learnt token is always there: attention over no token at all is not a number.
+            present = torch.zeros(batch, 1, dtype=torch.bool, device=nothing.device)
+            tokens = (
+                torch.cat([nothing, tokens[0]], dim=1),
+                torch.cat([present, tokens[1]], dim=1),
+            )
+        self._tokens = tokens
         try:
-            states = self.backbone(
-                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-            ).last_hidden_state
+            states = self.backbone(**given, **types).last_hidden_state
         finally:
             self._tokens = None
-        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        mask = given["attention_mask"].unsqueeze(-1).to(states.dtype)
         mean = (states * mask).sum(1) / mask.sum(1)
-        read = torch.cat([states[:, 0], mean], dim=-1)
+        if self.reads_last:
+            last = given["attention_mask"].sum(1) - 1
+            place = states[torch.arange(states.shape[0], device=states.device), last]
+        else:
+            place = states[:, 0]
+        read = torch.cat([place, mean], dim=-1)
         # What was read decides which answers count and which way: a clause that requires and one
         # that forbids differ in the sign of one weight.
         weighed = (self.weigh(read).float() * signs).sum(-1)
@@ -147,22 +214,17 @@ class FusedEncoder(nn.Module):
         return logits.float()
 
     def _named_tokens(self, looks: Looks) -> Tensor:
-        words: Any = self.backbone.embeddings.word_embeddings  # type: ignore[union-attr]
+        # Not through the module: what disturbs the words of the text must not disturb the names.
+        words = nn.functional.embedding(looks.name_ids, words_of(self.backbone).weight)
         known = (looks.name_ids > 0).unsqueeze(-1)
-        named = (words(looks.name_ids) * known).sum(1) / known.sum(1).clamp(min=1)
-        tokens = self.crops(looks.pictures)
-        whole: Tensor = tokens + self.name_norm(named).unsqueeze(1).to(tokens.dtype)
-        return whole
+        named = (words * known).sum(1) / known.sum(1).clamp(min=1)
+        return self._tokens_of(looks.pictures, named)
 
-    def _visual_tokens(self, looks: Looks) -> tuple[Tensor, Tensor]:
-        tokens = self._named_tokens(looks)
-        batch, crops = looks.rows.shape
-        chosen = tokens[looks.rows.clamp(min=0)].reshape(batch, crops * TOKENS_PER_CROP, -1)
-        absent = (looks.rows < 0).repeat_interleave(TOKENS_PER_CROP, dim=1)
-        # One learnt token is always there: attention over no token at all is not a number.
-        nothing = self.nothing.expand(batch, 1, -1).to(chosen.dtype)
-        present = torch.zeros(batch, 1, dtype=torch.bool, device=absent.device)
-        return torch.cat([nothing, chosen], dim=1), torch.cat([present, absent], dim=1)
+    def _tokens_of(self, pictures: Tensor, names: Tensor) -> Tensor:
+        tokens = self.crops(pictures)
+        named = self.name_norm(self.name_width(names))
+        whole: Tensor = tokens + named.unsqueeze(1).to(tokens.dtype)
+        return whole
 
     def _looking(self, look: nn.Module) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
@@ -175,6 +237,58 @@ class FusedEncoder(nn.Module):
             return look(output, tokens, absent)
 
         return hook
+
+
+def _for_rows(tokens: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the visual tokens of each row's crops, and True where one is padding."""
+    batch, crops = rows.shape
+    chosen = tokens[rows.clamp(min=0)].reshape(batch, crops * TOKENS_PER_CROP, -1)
+    return chosen, (rows < 0).repeat_interleave(TOKENS_PER_CROP, dim=1)
+
+
+def places_to_look(layers: int) -> tuple[int, ...]:
+    """Return after which of a backbone's layers the text looks: the middle and the last but one."""
+    return tuple(sorted({max(0, layers // 2 - 1), max(0, layers - 2)}))
+
+
+def layers_of(backbone: nn.Module) -> nn.ModuleList:
+    """Return the list of a transformer's layers; raise `ValueError` where it has none."""
+    config: Any = backbone.config
+    if getattr(config, "is_encoder_decoder", False):
+        raise ValueError(
+            "expected an encoder or a decoder, found a model of both; give its encoder alone"
+        )
+    count = getattr(config, "num_hidden_layers", None)
+    for module in backbone.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return module
+    raise ValueError(
+        f"expected a transformer with a list of its {count} layers, found none in "
+        f"{type(backbone).__name__}; take another backbone"
+    )
+
+
+def words_of(backbone: nn.Module) -> nn.Embedding:
+    """Return the table of a transformer's word pieces."""
+    found = backbone.get_input_embeddings()  # type: ignore[operator]
+    assert isinstance(found, nn.Embedding)
+    return found
+
+
+def looks_ahead(backbone: nn.Module) -> bool:
+    """Return whether an early place sees a later one, as in an encoder; found by trying."""
+    training = backbone.training
+    backbone.eval()
+    device = words_of(backbone).weight.device
+    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 5]], device=device)
+    with torch.no_grad():
+        states = backbone(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+    backbone.train(training)
+    return not torch.allclose(states[0, 0], states[1, 0], atol=1e-5)
+
+
+def _takes(backbone: nn.Module, name: str) -> bool:
+    return name in inspect.signature(backbone.forward).parameters
 
 
 def quantised(state: dict[str, Tensor]) -> dict[str, Tensor]:

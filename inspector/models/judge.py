@@ -11,8 +11,9 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -26,12 +27,38 @@ from inspector.premise import KINDS_AT_MOST
 from inspector.signs import signs
 
 if TYPE_CHECKING:
-    from inspector.models.fusion import FusedEncoder, Looks
+    from torch import Tensor
 
-LOOK_AFTER = (2, 4)
+    from inspector.models.fusion import FusedEncoder, Looks
+    from inspector.models.judge_engines import JudgeEngine
+
 TOKENS_AT_MOST = 224
 NAME_PIECES = 8
 FILES_BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """What the network says of one clause: the calibrated P(violated), and whether it saw all."""
+
+    probability: float
+    is_wholly_read: bool
+
+
+class Network(Protocol):
+    """A judge's network, in whatever engine; see `FusedEncoder.forward`."""
+
+    def __call__(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        signs: Tensor,
+        looks: Looks | None,
+        /,
+    ) -> Tensor:
+        """Return float32[B], the log-odds; raise `RuntimeError` where it fails."""
+        ...
 
 
 class FusedJudge:
@@ -42,42 +69,57 @@ class FusedJudge:
 
     def __init__(
         self,
-        network: FusedEncoder,
+        network: Network,
         tokenizer: Any,
         *,
         name: str,
         sha256: str,
         temperature: float,
         thresholds: Thresholds,
+        engine: str = "pytorch",
     ) -> None:
         self.name = name
+        self.engine = engine
         self.sha256 = sha256
         self.thresholds = thresholds
-        self._network = network.eval()
+        self._network = network
         self._tokenizer = tokenizer
-        self._temperature = temperature
+        self.temperature = temperature
 
     def violation_probabilities(
         self, evidence: Evidence, clauses: tuple[Clause, ...]
     ) -> tuple[float, ...]:
         """Return the calibrated P(violated) of each clause, all in one batch.
 
+        Where the network did not see all of it, the answer is at least uncertain.
         Raises `ModelError` where the model gives no number.
         """
-        logits = self.logits(evidence, [clause.text for clause in clauses])
+        doubtful = (self.thresholds.pass_at + self.thresholds.fail_at) / 2
+        return tuple(
+            found.probability if found.is_wholly_read else max(found.probability, doubtful)
+            for found in self.assess(evidence, clauses)
+        )
+
+    def assess(self, evidence: Evidence, clauses: tuple[Clause, ...]) -> tuple[Assessed, ...]:
+        """Return what the network says of each clause, before any threshold.
+
+        Raises `ModelError` where the model gives no number.
+        """
+        if not clauses:
+            return ()
+        logits, lengths = self._answers(evidence, [clause.text for clause in clauses])
         if not all(map(math.isfinite, logits)):
             raise ModelError(
                 f"expected a number for every clause, {self.name} gave {logits}; its weights are "
                 "damaged: install it again"
             )
-        doubtful = (self.thresholds.pass_at + self.thresholds.fail_at) / 2
         return tuple(
-            probability
-            if self._is_wholly_read(evidence, clause.text)
-            else max(probability, doubtful)
-            for clause, probability in zip(
-                clauses, (_sigmoid(logit / self._temperature) for logit in logits), strict=True
+            Assessed(
+                probability=_sigmoid(logit / self.temperature),
+                is_wholly_read=self._is_wholly_read(evidence, clause.text)
+                and (pieces < TOKENS_AT_MOST or not self._is_cut(evidence, clause.text)),
             )
+            for clause, logit, pieces in zip(clauses, logits, lengths, strict=True)
         )
 
     def _is_wholly_read(self, evidence: Evidence, clause: str) -> bool:
@@ -91,15 +133,23 @@ class FusedJudge:
             len(text) <= CLAUSE_CHARACTERS
             and len({defect.label for defect in evidence.defects}) <= KINDS_AT_MOST
             and not (sized and any(d.longest_mm is None for d in evidence.defects))
-            and len(self._tokenizer(premise(evidence, text), text)["input_ids"]) <= TOKENS_AT_MOST
         )
+
+    def _is_cut(self, evidence: Evidence, clause: str) -> bool:
+        text = " ".join(clause.split())[:CLAUSE_CHARACTERS]
+        pieces = self._tokenizer(premise(evidence, text), _second(self._tokenizer, text))
+        return len(pieces["input_ids"]) > TOKENS_AT_MOST
 
     def logits(self, evidence: Evidence, clauses: Sequence[str]) -> tuple[float, ...]:
         """Return the log-odds before calibration."""
+        return self._answers(evidence, clauses)[0] if clauses else ()
+
+    def _answers(
+        self, evidence: Evidence, clauses: Sequence[str]
+    ) -> tuple[tuple[float, ...], tuple[int, ...]]:
+        """Return the log-odds of each clause and how many word pieces were read for it."""
         import torch
 
-        if not clauses:
-            return ()
         batch = encoded(self._tokenizer, evidence, clauses, padding=True, return_tensors="pt")
         looks = looks_of([evidence], self._tokenizer)
         if looks is not None:
@@ -115,17 +165,22 @@ class FusedJudge:
                 )
             except RuntimeError as exc:
                 raise ModelError(f"{self.name}: the judge failed: {exc}") from exc
-        return tuple(float(value) for value in found)
+        lengths = batch["attention_mask"].sum(1)
+        return tuple(found.tolist()), tuple(lengths.tolist())
 
 
-def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> FusedJudge:
+def load_judge(
+    name_or_path: str | Path, *, threads: int | None = None, engine: JudgeEngine = "auto"
+) -> FusedJudge:
     """Return the judge of that name (shipped) or folder; its sha256 is verified first.
 
-    `threads` is the number of CPU threads that torch may use in this process.
+    `threads` is the number of CPU threads that torch may use in this process. "auto" takes an
+    export that agreed with PyTorch, where the judge has one.
 
     Raises `ModelError` where a file is missing, damaged or of another evidence version.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from inspector.models import judge_engines
     from inspector.models.shelf import model_folder, verified
 
     folder = model_folder(str(name_or_path))
@@ -138,6 +193,7 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
         temperature = float(card["temperature"])
         thresholds = Thresholds(pass_at=card["pass_at"], fail_at=card["fail_at"])
         judge_name = f"{card['name']} {sha256[:12]}"
+        exports = tuple(judge_engines.JudgeExport(**one) for one in card.get("exports", ()))
         if not 0.05 <= temperature <= 100:
             raise ValueError(f"expected a temperature of 0.05 to 100, found {temperature}")
     except (OSError, KeyError, TypeError, ValueError) as exc:
@@ -156,10 +212,17 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
         import torch
 
         torch.set_num_threads(threads)
-    network, tokenizer = _built(folder, weights)
+    network: Network
+    export = judge_engines.chosen_export(exports, engine, weights_sha256=sha256)
+    if export is None:
+        network, tokenizer = _built(folder, weights)
+    else:
+        network = judge_engines.load_export(folder, export, weights, threads=threads)
+        tokenizer = _tokenizer(folder)
     return FusedJudge(
         network,
         tokenizer,
+        engine="pytorch" if export is None else export.engine,
         name=judge_name,
         sha256=sha256,
         temperature=temperature,
@@ -167,19 +230,28 @@ def load_judge(name_or_path: str | Path, *, threads: int | None = None) -> Fused
     )
 
 
+def load_parts(folder: Path) -> tuple[FusedEncoder, Any]:
+    """Return the torch module and the tokenizer of a judge's folder, the weights verified.
+
+    Raises `ModelError`.
+    """
+    from inspector.models.shelf import load_card, verified
+
+    card = load_card(str(folder))
+    return _built(folder, verified(folder / card.file, card.sha256))
+
+
 def _built(folder: Path, weights: Path) -> tuple[FusedEncoder, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
-    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModel
 
     from inspector.models.fusion import FusedEncoder, restored
 
+    tokenizer = _tokenizer(folder)
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-        network = FusedEncoder(
-            AutoModel.from_config(config, add_pooling_layer=False), look_after=LOOK_AFTER
-        )
+        network = FusedEncoder(AutoModel.from_config(config))
         network.load_state_dict(restored(load_file(weights)))
     except (
         OSError,
@@ -193,7 +265,20 @@ def _built(folder: Path, weights: Path) -> tuple[FusedEncoder, Any]:
         raise ModelError(
             f"expected the weights of a fused judge in {folder}: {exc}; install it again"
         ) from exc
-    return network, tokenizer
+    return network.eval(), tokenizer
+
+
+def _tokenizer(folder: Path) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError) as exc:
+        raise ModelError(
+            f"expected the tokenizer of a judge in {folder}: {exc}; install it again"
+        ) from exc
+    tokenizer.padding_side = "right"
+    return tokenizer
 
 
 def encoded(
@@ -211,13 +296,18 @@ def encoded(
     texts = [" ".join(clause.split())[:CLAUSE_CHARACTERS] for clause in clauses]
     return tokenizer(
         [premise(evidence, text, ontology=ontology) for text in texts],
-        texts,
+        [_second(tokenizer, text) for text in texts],
         truncation="longest_first",
         split_special_tokens=True,
         max_length=TOKENS_AT_MOST,
         return_token_type_ids=True,  # a saved tokenizer_config.json may not ask for them
         **options,
     )
+
+
+def _second(tokenizer: Any, clause: str) -> str:
+    """Return the clause as it follows the premise; a decoder's tokenizer parts them by no sign."""
+    return clause if tokenizer.sep_token is not None else f"\nRequirement: {clause}"
 
 
 def looks_of(evidences: Sequence[Evidence], tokenizer: Any) -> Looks | None:

@@ -1,9 +1,10 @@
 """Fine-tune the clause reader: a small language model that turns a clause into the line of a check.
 
-All weights but the embeddings are tuned, or LoRA adapters only, in bfloat16 where the device has
-it; the loss is that of the line alone. Clauses are drawn from the corpus without end, so that none
-is seen twice; the learning rate falls towards the end of the hours given. Checkpoints are written
-whole every few minutes; a training goes on from the last of them.
+All weights but the embeddings and the lowest layers are tuned, or LoRA adapters only, in bfloat16
+where the device has it; the loss is that of the line alone. Clauses are drawn from the corpus
+without end, so that none is seen twice; the learning rate falls towards the end of the hours given.
+Checkpoints are written whole every few minutes; a training goes on from the last of them. The
+weights that foretold most held-out lines are the result.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -25,18 +27,20 @@ from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor, nn
 
 from inspector.line_grammar import as_read, as_written
+from inspector.training.checkpoints import replace_file
 from inspector.training.clause_base import base_model
 from inspector.training.clause_shelf import put_reader_on_shelf
 from inspector.training.corpus_clauses import ReadClause, check_wordings, read_clauses
-from inspector.training.judge import rate_factor, replace_file
+from inspector.training.judge_fit import rate_factor
 from inspector.training.judge_pairs import mixed_precision
 
 log = logging.getLogger(__name__)
 POOL = 24  # batches drawn at once, so that clauses of like length share one
-PIECES_A_CLAUSE = 46  # on average, question and answer
-WIDTHS = 16
+PIECES_A_CLAUSE = 38  # on average, question and answer
+WIDTHS = 8
 PLACES = 128
 IGNORED = -100
+BEST = "best.pt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,9 @@ class ReaderPlan:
     seed: int = 0
     hours: float = 1.0
     lora: int = 0
-    tokens_a_batch: int = 960
+    tokens_a_batch: int = 768
     learning_rate: float = 4e-4
+    frozen_layers: int = 8  # the lowest keep what they know of words, and a step is a fifth quicker
     lora_rate: float = 1e-3
     weight_decay: float = 0.01
     warm_up: float = 0.03
@@ -62,6 +67,7 @@ class Standing:
     """Where a training stands: the part of a checkpoint that is not weights."""
 
     step: int = 0
+    pools: int = 0
     clauses: int = 0
     used_s: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -129,11 +135,14 @@ class ReaderTraining:
         self.device = device
         self.end = int(tokenizer.eos_token_id)
         network.requires_grad_(False)
+        _fuse_norms(network)
         if plan.lora:
             network = _with_adapters(network, plan)
         else:
             for name, parameter in network.named_parameters():
-                parameter.requires_grad_("embed_tokens" not in name)
+                layer = re.match(r"model\.layers\.(\d+)\.", name)
+                low = layer is not None and int(layer[1]) < plan.frozen_layers
+                parameter.requires_grad_("embed_tokens" not in name and not low)
         self.network = network.to(device)
         self.tuned = {n: p for n, p in network.named_parameters() if p.requires_grad}
         rate = plan.lora_rate if plan.lora else plan.learning_rate
@@ -195,6 +204,7 @@ class ReaderTraining:
                     kept_at = time.monotonic()
         self.measure(validation)
         self.keep()
+        self._take_best()
 
     def rows(self, clauses: Sequence[ReadClause]) -> list[Row]:
         """Return `clauses` as word pieces; clause and line are cut into pieces apart."""
@@ -206,25 +216,25 @@ class ReaderTraining:
         ]
 
     def _batches(self) -> Iterator[list[Row]]:
-        """Yield batches from where the training stands; each pool has a seed of its own."""
-        pool = self.standing.step // POOL
-        skip = self.standing.step % POOL
-        while True:
-            drawn = read_clauses(seed=self.plan.seed * 1_000_003 + 7 * pool + 1, held_out=False)
-            batches: list[list[Row]] = []
-            while len(batches) < POOL:
-                count = POOL * self.plan.tokens_a_batch // PIECES_A_CLAUSE
-                batches += self._full(self.rows(list(islice(drawn, count))))
-            random.Random(pool).shuffle(batches)
-            yield from batches[skip:POOL]
-            pool, skip = pool + 1, 0
+        """Yield batches without end; each pool of clauses has a seed of its own.
 
-    def _full(self, rows: list[Row]) -> list[list[Row]]:
-        """Return full batches of rows of like length; those that fill none are left out.
+        A training that goes on begins with the next pool.
+        """
+        of_width: dict[int, list[Row]] = defaultdict(list)
+        while True:
+            pool = self.standing.pools
+            self.standing.pools += 1
+            drawn = read_clauses(seed=self.plan.seed * 1_000_003 + 7 * pool + 1, held_out=False)
+            count = POOL * self.plan.tokens_a_batch // PIECES_A_CLAUSE
+            batches = self._full(self.rows(list(islice(drawn, count))), of_width)
+            random.Random(pool).shuffle(batches)
+            yield from batches
+
+    def _full(self, rows: list[Row], of_width: dict[int, list[Row]]) -> list[list[Row]]:
+        """Return full batches of rows of like length; the others wait in `of_width`.
 
         Few shapes recur: a CPU prepares its matrix routines anew for each shape that it meets.
         """
-        of_width: dict[int, list[Row]] = defaultdict(list)
         batches = []
         for row in rows:
             width = _rounded_up(len(row.ids), WIDTHS)
@@ -297,6 +307,9 @@ class ReaderTraining:
         }
         self.standing.history.append(entry)
         log.info("validation %s", json.dumps({k: round(v, 4) for k, v in entry.items()}))
+        if entry["exact"] >= max(past["exact"] for past in self.standing.history):
+            tuned = {name: p.detach() for name, p in self.tuned.items()}
+            replace_file(self.work / BEST, lambda path: torch.save(tuned, path))
 
     def keep(self) -> None:
         """Write the checkpoint so that a crash leaves the old one or the new one."""
@@ -308,6 +321,13 @@ class ReaderTraining:
         replace_file(self.work / "last.pt", lambda path: torch.save(content, path))
         history = json.dumps(self.standing.history, indent=1)
         replace_file(self.work / "history.json", lambda path: path.write_text(history))
+
+    def _take_best(self) -> None:
+        """Take the weights that foretold most lines of the validation."""
+        best = torch.load(self.work / BEST, map_location=self.device, weights_only=True)
+        with torch.no_grad():
+            for name, values in best.items():
+                self.tuned[name].copy_(values)
 
     def restore(self) -> bool:
         """Go on from the last checkpoint; False where there is none."""
@@ -326,6 +346,19 @@ class ReaderTraining:
         """Return the network with its adapters added in, on the CPU."""
         network = self.network.merge_and_unload() if self.plan.lora else self.network
         return network.cpu().float().eval()
+
+
+def _fuse_norms(network: Any) -> None:
+    """Put PyTorch's own norm in the place of each of the network's: the same sum, in one pass.
+
+    On a CPU that takes a quarter off a training step.
+    """
+    for parent in list(network.modules()):
+        for name, norm in list(parent.named_children()):
+            if hasattr(norm, "variance_epsilon"):
+                fused = nn.RMSNorm(norm.weight.shape[0], eps=norm.variance_epsilon)
+                fused.weight = norm.weight
+                setattr(parent, name, fused)
 
 
 def _rounded_up(number: int, step: int) -> int:

@@ -15,46 +15,11 @@ from functools import cache
 from string import Formatter
 
 from inspector.ontology import load_ontology
-from inspector.quantities import NUMBER_WORDS
+from inspector.training import clause_amounts as amounts
 from inspector.training.corpus_words import Subject, subject, vocabulary, with_article
 
 EVERY_HELD_OUT = 8
 _OWN_WORDS = 0.75  # share of subjects taken from the lists; the others are put together freely
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
-_UNITS = (
-    ("mm", 1.0, (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.75, 0.8, 1, 1.2, 1.5, 2, 2.5, 3,
-                 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)),
-    ("µm", 0.001, (5, 10, 20, 25, 50, 75, 80, 100, 120, 150, 200, 250, 300, 400, 500, 600, 800)),
-    ("cm", 10.0, (0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 30)),
-    ("inch", 25.4, (0.01, 0.02, 0.03, 0.05, 0.1, 0.125, 0.2, 0.25, 0.5, 1, 2)),
-)  # fmt: skip
-_UNIT_WORDS = {
-    "mm": ("mm", "mm", "mm", "mm", "mm", "millimetres", "millimetre", "millimeters"),
-    "µm": ("µm", "µm", "um", "microns", "micron", "micrometres", "micrometers"),
-    "cm": ("cm", "cm", "cm", "centimetres", "centimeters"),
-    "inch": ("inch", "inches", "in"),
-}
-_LENGTH_PHRASES = (
-    "half a millimetre", "a millimetre", "one millimetre", "two millimetres", "an inch",
-    "a quarter of a millimetre", "a tenth of a millimetre", "two tenths of a millimetre",
-    "three tenths of a millimetre", "three quarters of a millimetre", "one and a half millimetres",
-    "ten microns", "fifty microns", "a hundred microns", "an inch", "half an inch", "1/4 inch",
-    "1/8 inch", "1/2 mm", "five millimetres", "a centimetre", "ten millimetres", "5/8 inch",
-    "two and a half millimetres", "eight tenths of a millimetre", "twenty millimetres",
-)  # fmt: skip
-_AREAS = (0.1, 0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 50, 100)
-_AREA_UNITS = (
-    "mm²", "mm²", "mm²", "mm2", "square millimetres", "square millimeters", "sq mm", "sq. mm",
-    "cm²", "square centimetres", "mm^2",
-)  # fmt: skip
-_SPANS = (
-    "30 days", "60 days", "90 days", "14 days", "10 days", "180 days", "365 days", "two weeks",
-    "six weeks", "8 weeks", "three months", "3 months", "six months", "6 months", "12 months",
-    "twelve months", "18 months", "nine months", "one year", "a year", "two years", "2 years",
-    "half a year", "5 years", "3 years", "a week", "seven days", "one month", "a month",
-    "24 months",
-    "21 days", "45 days", "four weeks", "ten days", "36 months", "100 days", "a fortnight",
-)  # fmt: skip
 _MASS = re.compile(
     r"(ing|tion|sion|ment|ness|age|ity|ry|ism|osis|dust|rust|dirt|matter|material|residue|grease|oil|"
     r"water|moisture|ink|glue|wear|lint|debris|fuzz|soot|copper|metal|plastic|solder|flux|haze|glass|"
@@ -62,9 +27,6 @@ _MASS = re.compile(
 )  # words of the ontology that stand for no single thing, or are plurals
 _COUNTED = re.compile(r"\{(?:n2?_|nth)|\{n2?\}[\w -]* \{defect")  # a number before the subject
 _SEVERAL = re.compile(r"\{n\}[\w -]* \{(?:defects|things|condition)")
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +122,7 @@ class Slots:
             case "n":
                 return self._number(number)
             case "nth":
-                return self._kept(slot, self._ordinal())
+                return self._kept(slot, amounts.ordinal(self.chance))
             case "length" | "bare":
                 return self._length(name, int(number or 1))
             case "zone" | "the_zone" | "in_zone" | "outside_zone":
@@ -186,15 +148,14 @@ class Slots:
     def _plain(self, name: str, slot: str) -> str:
         match name:
             case "area":
-                return self._area(slot)
+                larger = slot.endswith("2")
+                return self._kept(slot, amounts.area(self.chance, times=10 if larger else 1))
             case "confidence":
-                share = self.chance.choice((50, 60, 70, 75, 80, 85, 90, 95))
-                forms = (f"{share} %", f"{share}%", f"{share / 100:g}", f"{share} percent")
-                return self._kept(slot, self.chance.choice(forms))
+                return self._kept(slot, amounts.share(self.chance))
             case "span":
-                return self._kept(slot, self.chance.choice(_SPANS[:-1]))
+                return self._kept(slot, amounts.span(self.chance))
             case "day":
-                return self._kept(slot, self._day())
+                return self._kept(slot, amounts.day(self.chance))
             case "alike":
                 drawn = self.chance.choice(words()["alike"])
                 self._lines[slot] = drawn[1]
@@ -294,62 +255,21 @@ class Slots:
 
     def _number(self, which: str) -> str:
         if not self._n:
-            usual = (1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20)
+            usual: tuple[int, ...] = (1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20)
             if self._of_characters:
                 usual = (1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14)
             first = self.chance.choice(usual[2:] if self._of_several else usual)
             self._n[""] = first
             self._n["2"] = first + self.chance.choice((1, 1, 2, 2, 3, 4, 5, 7, 10))
-        return self._kept(f"n{which}", self._number_word(self._n[which]))
-
-    def _number_word(self, value: int) -> str:
-        if value == 12 and self.chance.random() < 0.3:
-            return "a dozen"
-        worded = value < 13 and self.chance.random() < 0.5
-        return NUMBER_WORDS[value] if worded else str(value)
-
-    def _ordinal(self) -> str:
-        value = self.chance.randrange(2, 8)
-        if self.chance.random() < 0.6:
-            return _ORDINALS[value - 1]
-        return f"{value}{ {2: 'nd', 3: 'rd'}.get(value, 'th') }"
+        return self._kept(f"n{which}", amounts.number(self.chance, self._n[which]))
 
     def _length(self, name: str, number: int) -> str:
         if not self._lengths:
-            self._draw_lengths()
+            self._lengths = amounts.lengths(self.chance, several=self._several_lengths)
         written, bare = self._lengths[number - 1]
         if name == "bare":
             return self._kept("bare", bare)
         return self._kept(f"length{number if number > 1 else ''}", written)
-
-    def _draw_lengths(self) -> None:
-        unit, _, values = self.chance.choices(_UNITS, weights=(6, 2, 1, 1))[0]
-        drawn = sorted(self.chance.sample(values, 3))
-        word = self.chance.choice(_UNIT_WORDS[unit])
-        gap = "" if len(word) <= 2 and self.chance.random() < 0.25 else " "
-        comma = self.chance.random() < 0.05
-        plain = [f"{v:g}" if self.chance.random() < 0.85 else f"{v:.2f}" for v in drawn]
-        plain = [p.replace(".", ",") if comma else p for p in plain]
-        self._lengths = [(f"{p}{gap}{word}", p) for p in plain]
-        if not self._several_lengths and self.chance.random() < 0.2:
-            phrase = self.chance.choice(_LENGTH_PHRASES)
-            self._lengths[0] = (phrase, plain[0])
-
-    def _area(self, slot: str) -> str:
-        value = self.chance.choice(_AREAS) * (10 if slot.endswith("2") else 1)
-        return self._kept(slot, f"{value:g} {self.chance.choice(_AREA_UNITS)}")
-
-    def _day(self) -> str:
-        year, month = self.chance.randrange(2025, 2030), self.chance.randrange(1, 13)
-        day = self.chance.randrange(1, 29)
-        return self.chance.choice(
-            (
-                f"{day} {_MONTHS[month - 1]} {year}",
-                f"{year}-{month:02}-{day:02}",
-                f"{day:02}.{month:02}.{year}",
-                f"{_MONTHS[month - 1]} {year}",
-            )
-        )
 
     # --- places, print, codes -----------------------------------------------------------------
 

@@ -18,16 +18,17 @@ import yaml
 
 from inspector.errors import DataError
 from inspector.line_grammar import prepared
-from inspector.reading import NO_CHECK, LineError, from_line
+from inspector.reading import NO_CHECK, LineError, from_line, in_words, to_line
 from inspector.training.clause_slots import Slots, is_held_out, words
 
 WORDINGS = Path(__file__).parent / "wordings"
 ASIDES = "asides"
+IN_PLAIN_WORDS = 0.04  # share of clauses
 _MEASURE = re.compile(r"\b(defects|kinds|length|width|height|area)\(([^()\"]*)\)")
 _FILTER = re.compile(
     r"(?:except|in|not in) |(?:longest|width|height|area|confidence) [<>=]|each (?:kind|zone)$"
 )
-_A = re.compile(r"\b([Aa]) (?=(?!one|once|eu|EU)[aeioAEIO])")
+_A = re.compile(r"((?:^|(?<=[.!?] ))A|(?<![\w-])a) (?=(?!one|once|eu|EU)[aeioAEIO])")
 _ALIKE = (
     ("same", ""),
     ("same_before_number", r"(?= \{n)"),
@@ -167,6 +168,8 @@ class _ClauseWriter:
                 and not any(one.line.startswith("if ") for one in (first, second))
             ):
                 clause, line = f"{_ended(clause)} {second.clause}", f"{line} and {second.line}"
+        if line != NO_CHECK and self.chance.random() < IN_PLAIN_WORDS:
+            return _in_plain_words(first.family, line)
         clause = self._with_other_subjects(clause, line)
         clause = self._misspelt(self._noisy(self._with_asides(clause)), line)
         if self.chance.random() < 0.25:
@@ -210,7 +213,7 @@ class _ClauseWriter:
             return clause
         aside = Slots(self.chance, held_out=self.held_out).clause(self.chance.choice(said))
         if kind == "before":
-            lower = clause if clause[:2].isupper() or aside[-1] in ".!?" else _lowered(clause)
+            lower = clause if aside[-1] in ".!?" else _lowered(clause)
             return f"{aside[:1].upper()}{aside[1:]} {lower}"
         if kind == "after":
             return f"{_ended(clause)} {aside[:1].upper()}{aside[1:]}"
@@ -230,15 +233,15 @@ class _ClauseWriter:
         """Shorten a word as people do, or swap two letters of one that the line does not copy."""
         luck = self.chance.random()
         if luck < 0.12:
-            for long, short in words()["short"]:
-                if long not in line:
-                    clause = re.sub(rf"(?<!\w){re.escape(long)}(?!\w)", short, clause)
+            for pair in words()["short"]:
+                if pair[0] not in line:
+                    clause = re.sub(rf"(?<!\w){re.escape(pair[0])}(?!\w)", pair[1], clause)
         elif luck < 0.15:
             found = [m for m in re.finditer(r"[a-z]{5,}", clause) if m[0] not in line.lower()]
             if found and '"' not in clause:
                 drawn = self.chance.choice(found)
                 at = self.chance.randrange(drawn.start() + 1, drawn.end() - 2)
-                clause = f"{clause[:at]}{clause[at + 1]}{clause[at]}{clause[at + 2:]}"
+                clause = f"{clause[:at]}{clause[at + 1]}{clause[at]}{clause[at + 2 :]}"
         return clause
 
     def _noisy(self, clause: str) -> str:
@@ -250,6 +253,18 @@ class _ClauseWriter:
         if luck < 0.40 and clause[-1:].isalnum():
             return f"{clause}."
         return clause
+
+
+def _in_plain_words(family: str, line: str) -> ReadClause:
+    """Return the clause that says `line` as a reading is shown to people.
+
+    So the reader can be asked whether its own words mean what it read.
+    """
+    check = from_line(line)
+    if check is None:
+        raise ValueError(f"expected a line with a check, got {line!r}")
+    clause = prepared(in_words(check))
+    return ReadClause(clause=clause, line=_in_order(_cased(to_line(check), clause)), family=family)
 
 
 def _in_order(line: str) -> str:
@@ -274,7 +289,7 @@ def _ended(clause: str) -> str:
 
 
 def _lowered(clause: str) -> str:
-    return clause if clause[:2].isupper() else clause[:1].lower() + clause[1:]
+    return clause if re.match(r"[A-Z][A-Z0-9]", clause) else clause[:1].lower() + clause[1:]
 
 
 def _cased(line: str, clause: str) -> str:

@@ -133,9 +133,15 @@ def subject(labels: frozenset[str] | None, term: str) -> Subject:
     )
 
 
+_LINKS = (
+    " in ", " of ", " on ", " with ", " between ", " placed ", " out of ", " not ", " from ",
+    " too ", " at ", " where ", " along ", " under ",
+)  # fmt: skip
+
+
 def plural_of(term: str) -> str:
     """Return the plural of a term: of its head, the word before "in", "of", "with"…"""
-    for link in (" in ", " of ", " on ", " with ", " between ", " placed ", " out of "):
+    for link in _LINKS:
         head, found, tail = term.partition(link)
         if found and head:
             return plural_of(head) + found + tail

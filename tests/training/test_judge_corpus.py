@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from inspector.evidence import premise
-from inspector.training.boards import LABELS
 from inspector.training.corpus import FAMILIES, Pair, make_corpus
 from inspector.training.corpus_words import plural_of, with_article
 from inspector.training.crops import CropBank
+from inspector.training.datasets import DEEPPCB_LABELS
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_no_defect_means_no_violated_prohibition(pairs: tuple[Pair, ...]) -> Non
 
 def test_only_real_defects_count() -> None:
     crop = np.zeros((64, 64, 3), np.uint8)
-    bank = CropBank(by_label=dict.fromkeys(LABELS, (crop,)), intact=(crop,))
+    bank = CropBank(by_label=dict.fromkeys(DEEPPCB_LABELS, (crop,)), intact=(crop,))
     pairs = make_corpus(seed=3, count=3000, held_out=False, bank=bank)
     wrong = [p for p in pairs if p.real and not any(p.real)]
     assert wrong
