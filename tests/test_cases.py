@@ -22,6 +22,8 @@ EVIDENCE = {
     "context": {"inspected_on": "2026-11-23", "expected": {"lot": "A1"}},
 }
 
+CLAUSE = {"id": "C1", "text": "No spurs."}
+
 
 def written(folder: Path, *cases: object) -> Path:
     path = folder / "cases.jsonl"
@@ -54,19 +56,67 @@ def test_a_case_may_ask_several_clauses_and_bring_crops(tmp_path: Path) -> None:
         ("{", "expected a JSON object"),
         ({"id": "J1", "evidence": EVIDENCE}, "either 'clause' or 'clauses'"),
         ({"id": "J1", "clause": "No spurs.", "evidence": {}}, "evidence.product"),
-        ({"id": "J1", "clause": "No", "evidence": EVIDENCE}, "clause"),
+        ({"id": "J1", "clause": "?! -", "evidence": EVIDENCE}, "expected a clause in words"),
+        ({"id": " \u0000", "clause": "No spurs.", "evidence": EVIDENCE}, "expected a name"),
         ({"id": "J1", "clause": "No spurs.", "evidence": EVIDENCE, "colour": 1}, "colour"),
         (
             {"id": "J1", "clause": "No spurs.", "evidence": EVIDENCE, "crops": [None, None]},
             "crop or null for each of 1",
         ),
+        (
+            {"id": "J1", "clause": "No spurs.", "evidence": EVIDENCE, "crops": ["nowhere.png"]},
+            "crops.0: ",
+        ),
+        (
+            {"id": "J1", "clause": "No spurs.", "evidence": EVIDENCE, "violated": 1},
+            "violated: Input should be a valid boolean",
+        ),
+        ({"id": "J1", "clauses": [CLAUSE, CLAUSE], "evidence": EVIDENCE}, "each id of 'clauses'"),
         ('{"id": "J1", "clause": "No spurs.", "evidence": NaN}', "evidence"),
+        ('{"id": "J1", "id": "J2"}', "each key once, found 'id'"),
+        ('{"id": "\\ud800"}', "Invalid JSON"),
+        ("[" * 100_000, "lists within lists"),
+        ("9" * 5000, "expected a JSON object"),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_a_malformed_case_is_named_with_its_line(tmp_path: Path, case: object, said: str) -> None:
     with pytest.raises(CaseError, match=r"cases\.jsonl:2: ") as caught:
         read_cases(written(tmp_path, {"id": "J0", "clause": "Fine.", "evidence": EVIDENCE}, case))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["width_mm", "height_mm", "confidence"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, "0.3", True, 1e9])
+def test_a_size_that_is_no_size_is_named(tmp_path: Path, key: str, value: object) -> None:
+    defect = {"label": "spur", "confidence": 0.9, key: value}
+    case = {"id": "J1", "clause": "No spurs.", "evidence": {**EVIDENCE, "defects": [defect]}}
+    with pytest.raises(CaseError, match=rf"cases\.jsonl:1: evidence\.defects\.0\.{key}: "):
+        read_cases(written(tmp_path, case))
+
+
+def test_signs_that_do_not_print_are_taken_out_of_clauses_and_names(tmp_path: Path) -> None:
+    defect = {"label": "so\u00adlder\u0007bridge", "confidence": 0.9, "zone": " "}
+    evidence = {**EVIDENCE, "defects": [defect]}
+    case = {"id": "J1", "clause": "\ufeffNo sp\u200burs\u00a0here.\n", "evidence": evidence}
+    (found,) = read_cases(written(tmp_path, case))
+    assert found.clauses[0].text == "No spurs here."
+    assert found.evidence.defects[0].label == "solder bridge"
+    assert found.evidence.defects[0].zone is None
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_mistakes(tmp_path: Path) -> None:
+    case = json.dumps({"id": "J1", "clause": "No spurs.", "evidence": EVIDENCE})
+    path = tmp_path / "cases.jsonl"
+    path.write_bytes(f"\ufeff{case}\r\n\r\n".encode())
+    assert len(read_cases(path)) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", b"\xff\xfe{"])
+def test_a_file_without_cases_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cases.jsonl").write_bytes(content)
+    with pytest.raises(CaseError, match=r"cases\.jsonl: expected"):
+        read_cases(tmp_path / "cases.jsonl")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

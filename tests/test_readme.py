@@ -1,9 +1,11 @@
 """README says what there is: commands, reasons, settings, exit codes, topics."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
 from inspector import errors, settings
 from inspector.cli import app, db_app, evaluate_app, train_app
@@ -18,6 +20,24 @@ def command_names():
             yield prefix + (command.name or command.callback.__name__)
     for command in db_app.registered_commands:
         yield "db " + (command.name or command.callback.__name__)
+
+
+def shown_commands():
+    for block in re.findall(r"^```(?:sh)?\n(.*?)^```", README, flags=re.M | re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            if found := re.match(r"(?:\$ )?inspector (.+)", line):
+                yield found.group(1)
+
+
+@pytest.mark.parametrize("shown", list(shown_commands()))
+def test_every_command_shown_is_one_with_its_options(shown):
+    command = typer.main.get_command(app)
+    arguments = shlex.split(shown, comments=True)
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    known |= {option for parameter in command.params for option in parameter.secondary_opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= known
 
 
 @pytest.mark.parametrize("command", sorted(command_names()))

@@ -2,15 +2,16 @@
 
 A small language model writes the line under the grammar of the check language, whose words can only
 be those of the clause; so a line is always well-formed, and says nothing that was not written. How
-sure the reading is comes from the likelihood of its pieces and from how many of several readings
-drawn at random mean the same. Nothing that is printed on a part ever comes here.
+sure the reading is comes from the likelihood of its pieces and from how many further readings mean
+the same: several drawn at random, and one of the reading's own plain words. Nothing that is printed
+on a part ever comes here.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,15 @@ from typing import Any
 
 from inspector.checks import ReadCheck
 from inspector.errors import ModelError
-from inspector.line_grammar import CLAUSE_CHARACTERS, as_line, as_read, grammar
-from inspector.reading import LineError, from_line, in_words, to_line
+from inspector.line_grammar import CLAUSE_CHARACTERS
+from inspector.meaning import meaning
+from inspector.models.line_decoding import LineDecoder
+from inspector.reading import LineError, from_line, in_words
 
 LANGUAGE_VERSION = "check-line/1"
 FILES_BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
-PIECES_AT_MOST = 160
-BATCH = 24
-WARMTH = 0.7  # of the readings drawn at random
+OF_LATIN = 0.8  # share of a clause's letters; the rest may be Greek signs and foreign names
+NOTHING_TO_SEE = "it says nothing that a camera's findings can decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Reading:
     """What was read: `check` is None where no check can say the clause, or nothing was read.
 
     `likelihood` is the mean over the pieces of the line, `agreement` the share of further readings
-    that mean the same; both 0–1. `words` says the check in plain words.
+    that mean the same; both 0–1. `words` says the check in plain words, or why there is none.
     """
 
     clause: str
@@ -53,14 +55,9 @@ class ClauseReader:
     """Reads clauses; one instance serves one thread."""
 
     def __init__(self, network: Any, tokenizer: Any, *, name: str, sha256: str) -> None:
-        import llguidance.hf
-
         self.name = name
         self.sha256 = sha256
-        self._network = network.eval()
-        self._tokenizer = tokenizer
-        self._pieces = llguidance.hf.from_tokenizer(tokenizer)
-        self._end = int(tokenizer.eos_token_id)
+        self._decoder = LineDecoder(network, tokenizer)
 
     def read_clause(self, text: str, *, drawn: int = 4) -> Reading:
         """Return the reading of one clause."""
@@ -69,119 +66,62 @@ class ClauseReader:
     def read_clauses(self, texts: Sequence[str], *, drawn: int = 4) -> tuple[Reading, ...]:
         """Return the reading of each clause; `drawn` further readings tell how sure each is.
 
-        A clause without words, or longer than the model reads, is not read: half of it could be
-        the opposite of the whole.
+        A clause without words, in another script, or longer than the model reads, is not read: half
+        of it could be the opposite of the whole.
         """
-        fit = [text for text in texts if _can_be_read(text)]
+        fit = [text for text in dict.fromkeys(texts) if refusal(text) is None]
         read = dict(zip(fit, self._read(fit, drawn=drawn), strict=True))
         nothing = {"likelihood": 0.0, "agreement": 0.0}
         return tuple(read.get(text) or reading_of(text, "", **nothing) for text in texts)
 
     def _read(self, texts: Sequence[str], *, drawn: int) -> tuple[Reading, ...]:
-        import torch
-
-        chance = torch.Generator().manual_seed(0)
-        plain = self._written(texts, warmth=0.0, chance=chance)
-        others: list[list[str]] = [[] for _ in texts]
+        written = self._decoder.lines(texts, drawn=drawn)
+        others = [[one.line for one in lines[1:]] for lines in written]
         if drawn:
-            again = self._written(
-                [text for text in texts for _ in range(drawn)], warmth=WARMTH, chance=chance
-            )
-            for index, (line, _) in enumerate(again):
-                others[index // drawn].append(line)
+            told = {i: words for i, lines in enumerate(written) if (words := _told(lines[0].line))}
+            again = self._decoder.lines(list(told.values()), drawn=0)
+            for index, lines in zip(told, again, strict=True):
+                others[index].append(lines[0].line)
         return tuple(
-            _reading(text, line, likelihood, rest)
-            for text, (line, likelihood), rest in zip(texts, plain, others, strict=True)
+            _reading(text, lines[0].line, lines[0].likelihood, rest)
+            for text, lines, rest in zip(texts, written, others, strict=True)
         )
 
-    def _written(
-        self, texts: Sequence[str], *, warmth: float, chance: Any
-    ) -> list[tuple[str, float]]:
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        found: list[tuple[str, float]] = [("", 0.0)] * len(texts)
-        for start in range(0, len(order), BATCH):
-            part = order[start : start + BATCH]
-            lines = self._batch([texts[i] for i in part], warmth=warmth, chance=chance)
-            for i, line in zip(part, lines, strict=True):
-                found[i] = line
-        return found
 
-    def _batch(
-        self, texts: Sequence[str], *, warmth: float, chance: Any
-    ) -> list[tuple[str, float]]:
-        """Return the line and mean likelihood of each of `texts`, decoded side by side."""
-        import llguidance
-        import llguidance.torch as guide
-        import torch
-
-        asked = self._tokenizer([as_read(text) + "\n" for text in texts])["input_ids"]
-        width = max(map(len, asked))
-        # Questions end at the same place, so that all answers begin there.
-        ids = torch.tensor([[self._end] * (width - len(q)) + q for q in asked])
-        mask = torch.tensor([[0] * (width - len(q)) + [1] * len(q) for q in asked])
-        guides = [
-            llguidance.LLMatcher(
-                self._pieces, llguidance.LLMatcher.grammar_from_lark(grammar(text)), log_level=0
-            )
-            for text in texts
-        ]
-        bits = guide.allocate_token_bitmask(len(texts), self._network.config.vocab_size)
-        lines: list[list[int]] = [[] for _ in texts]
-        sure = [0.0] * len(texts)
-        open_ = [not g.is_error() for g in guides]
-        past = None
-        with torch.inference_mode():
-            for _ in range(PIECES_AT_MOST):
-                places = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-                out = self._network(
-                    input_ids=ids, attention_mask=mask, position_ids=places,
-                    past_key_values=past, use_cache=True, logits_to_keep=1,
-                )  # fmt: skip
-                past = out.past_key_values
-                logits = out.logits[:, -1].float()
-                for row, matcher in enumerate(guides):
-                    if open_[row]:
-                        guide.fill_next_token_bitmask(matcher, bits, row)
-                        open_[row] = not matcher.is_error()
-                guide.apply_token_bitmask_inplace(logits, bits)
-                chances = torch.log_softmax(logits, dim=-1)
-                if warmth:
-                    drawn = torch.softmax(logits / warmth, dim=-1).nan_to_num(0)
-                    chosen = torch.multinomial(drawn + 1e-12, 1, generator=chance).squeeze(1)
-                else:
-                    chosen = logits.argmax(-1)
-                step = torch.full((len(texts), 1), self._end)
-                for row, matcher in enumerate(guides):
-                    if not open_[row]:
-                        continue
-                    piece = int(chosen[row])
-                    sure[row] += math.exp(float(chances[row, piece]))
-                    lines[row].append(piece)
-                    open_[row] = piece != self._end and matcher.consume_token(piece)
-                    step[row, 0] = piece
-                if not any(open_):
-                    break
-                ids = step
-                mask = torch.cat([mask, torch.ones(len(texts), 1, dtype=mask.dtype)], dim=1)
-        texts_read = self._tokenizer.batch_decode(lines, skip_special_tokens=True)
-        return [
-            (as_line(text) if not unfinished else "", total / max(1, len(pieces)))
-            for text, total, pieces, unfinished in zip(texts_read, sure, lines, open_, strict=True)
-        ]
+def refusal(text: str) -> str | None:
+    """Return why a clause cannot be read, None where it can."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    letters = [c for c in plain if c.isalpha()]
+    if re.search(r"[^\W\d_]{2}", plain) is None:
+        return "it has no words"
+    if sum("LATIN" in unicodedata.name(c, "") for c in letters) < OF_LATIN * len(letters):
+        return "it is in another script than the English that the reader knows"
+    if len(plain) > CLAUSE_CHARACTERS:
+        return (
+            f"it has {len(plain)} characters where the reader takes {CLAUSE_CHARACTERS}; split it "
+            "into several clauses"
+        )
+    return None
 
 
-def _can_be_read(text: str) -> bool:
-    plain = " ".join(text.split())
-    return len(plain) <= CLAUSE_CHARACTERS and re.search(r"[^\W\d_]{2}", plain) is not None
+def _told(line: str) -> str | None:
+    """Return the plain words of a line, None where it has none that could be read again."""
+    try:
+        check = from_line(line)
+    except LineError:
+        return None
+    words = None if check is None else in_words(check)
+    return words if words is not None and refusal(words) is None else None
 
 
 def reading_of(text: str, line: str, *, likelihood: float, agreement: float) -> Reading:
     """Return what `line` says of a clause; one that is no line was not read."""
     try:
         check = from_line(line)
-        words = "nothing that a camera's findings can decide" if check is None else in_words(check)
+        words = NOTHING_TO_SEE if check is None else in_words(check)
     except LineError:
-        check, line, words, likelihood, agreement = None, "", "not read", 0.0, 0.0
+        check, line, likelihood, agreement = None, "", 0.0, 0.0
+        words = refusal(text) or "the reader came to no end with it"
     return Reading(
         clause=text,
         check=check,
@@ -202,7 +142,7 @@ def _reading(text: str, line: str, likelihood: float, others: Sequence[str]) -> 
 
 def _means(line: str) -> str | None:
     try:
-        return to_line(from_line(line))
+        return meaning(from_line(line))
     except LineError:
         return None
 

@@ -8,17 +8,14 @@ from inspector.line_grammar import as_read
 from inspector.reading import from_line, to_line
 from inspector.standard import says
 from inspector.training.clause_slots import is_held_out
-from inspector.training.corpus_clauses import (
-    check_wordings,
-    groups,
-    read_clauses,
-)
+from inspector.training.corpus_clauses import check_wordings, groups, read_clauses
+from inspector.training.corpus_judged import judged_clauses
 
 OF_THE_LANGUAGE = frozenset(
     "defects kinds length width height area texts codes equal contains date format in not except "
     "longest confidence characters each kind zone any field language unit product starts within "
     "exact element valid order code today day ignoring hyphens spaces dots leading zeros if then "
-    "and or expiry production lot serial number part GTIN no check 0 1".split()
+    "and or expiry production lot serial number part GTIN no check missing 0 1".split()
 )
 
 

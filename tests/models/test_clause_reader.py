@@ -1,0 +1,49 @@
+"""What the clause reader refuses, and what it makes of lines; the model itself is tested where one
+is trained."""
+
+import pytest
+
+from inspector.models.clause_reader import (
+    CLAUSE_CHARACTERS,
+    NOTHING_TO_SEE,
+    reading_of,
+    refusal,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no words"),
+        ("\x00\x1b ;; 5", "no words"),
+        ("no dents " * 2000, "split it into several clauses"),
+        ("外観に傷がないこと", "another script"),
+        ("Нет царапин на стекле", "another script"),
+    ],
+)
+def test_what_is_no_clause_is_refused_with_the_reason(text, why):
+    assert why in refusal(text)
+    reading = reading_of(text, "", likelihood=0.9, agreement=1.0)
+    assert reading.check is None and not reading.is_read
+    assert reading.confidence == 0 and why in reading.words
+
+
+@pytest.mark.parametrize("text", ["No dents Ø > 5 µm", "At most\ttwo\x0bdents.", "Aucune rayure"])
+def test_signs_and_control_characters_do_not_keep_a_clause_from_being_read(text):
+    assert refusal(text) is None
+
+
+def test_a_clause_is_read_whole_or_not_at_all():
+    assert refusal("no " + "x" * (CLAUSE_CHARACTERS - 3)) is None
+    assert refusal("no " + "x" * (CLAUSE_CHARACTERS - 2)) is not None
+
+
+def test_a_line_without_a_check_says_so():
+    reading = reading_of("Torque to 2 Nm.", "no check", likelihood=0.9, agreement=1.0)
+    assert reading.check is None and reading.line == "no check"
+    assert reading.words == NOTHING_TO_SEE
+
+
+def test_what_is_no_line_was_not_read():
+    reading = reading_of("No dents.", "defects(dents", likelihood=0.9, agreement=1.0)
+    assert not reading.is_read and reading.line == ""

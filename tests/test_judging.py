@@ -1,0 +1,131 @@
+"""Reading and judge together on one part: who decides, and what can never be cleared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.known_reader import SHA256, write_known_reader
+from support.tiny_judge import write_tiny_judge
+
+from inspector.combining import Combination
+from inspector.decision import Thresholds
+from inspector.domain import Box, Clause, Context, Detection, Evidence, EvidenceRef
+from inspector.judging import Judging, joined_probability, load_judging, words_taken
+from inspector.models.judge import Assessed
+from inspector.ontology import load_ontology, with_taken
+from inspector.reading import from_line
+from inspector.standard import CLOSED
+
+RATES = st.floats(0, 1)
+LIMITS = Thresholds(pass_at=0.1, fail_at=0.9)
+SPURS = Clause(id="C1", text="No spurs.")
+OPENS = Clause(id="C2", text="Opens are not accepted.")
+WEIGHT = Clause(id="C3", text="The weight of the part is at most 5 kg.")
+
+
+def board(*labels: str) -> Evidence:
+    box = Box(x0=0, y0=0, x1=9, y1=9)
+    return Evidence(
+        product="board",
+        defects=tuple(Detection(label=label, confidence=0.9, box=box) for label in labels),
+        texts=(),
+        codes=(),
+        context=Context(inspected_on=date(2026, 11, 23)),
+    )
+
+
+@pytest.fixture
+def judging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Judging:
+    """Return a judge that knows nothing, and a reader that knows the clause on spurs."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    readings = {SPURS.text: "defects(spurs) <= 0", OPENS.text: "no check", WEIGHT.text: "no check"}
+    reader = write_known_reader(tmp_path / "reader", tmp_path / "cache", readings)
+    model = write_tiny_judge(tmp_path / "tiny")
+    return load_judging(list(readings), model=str(model), reader=str(reader))
+
+
+def test_a_clause_that_was_read_is_decided_by_its_reading(judging: Judging) -> None:
+    found, _ = judging.judge(board("open", "spur"), (SPURS, OPENS))
+    assert found.decided_by == "reading"
+    assert found.probability > 0.8
+    assert found.evidence == (EvidenceRef(kind="defect", index=1),)
+    assert "spur" in found.statement
+    clean, _ = judging.judge(board("open"), (SPURS, OPENS))
+    assert clean.probability < 0.2
+
+
+def test_a_clause_that_no_check_can_say_is_left_to_the_judge(judging: Judging) -> None:
+    _, found = judging.judge(board("open", "spur"), (SPURS, OPENS))
+    assert found.decided_by == "model"
+    assert "probability of violation" in found.statement
+    assert found.evidence == (EvidenceRef(kind="defect", index=0),)
+
+
+def test_an_unknown_word_is_taken_for_the_nearest_and_the_statement_says_so(
+    judging: Judging,
+) -> None:
+    clause = replace(SPURS, text="No glorps.")
+    reading = replace(judging.readings[SPURS.text], check=from_line("defects(glorps) <= 0"))
+    unknowing = replace(judging, readings={clause.text: reading})
+    before, _ = unknowing.judge(board("spur"), (clause, OPENS))
+    assert before.probability < 0.5
+
+    def nearest(words: str) -> tuple[str, float] | None:
+        return ("spur", 0.83) if words == "glorps" else None
+
+    guesses = words_taken([reading], ["spur"], nearest)
+    knowing = replace(
+        unknowing,
+        guesses=guesses,
+        world=replace(CLOSED, terms=with_taken(load_ontology(), guesses)),
+    )
+    found, _ = knowing.judge(board("spur"), (clause, OPENS))
+    assert found.probability > 0.5
+    assert "'glorps' taken for: spur, similarity 0.83" in found.statement
+
+
+def test_a_clause_about_what_no_camera_sees_is_never_cleared(judging: Judging) -> None:
+    (found,) = judging.judge(board(), (WEIGHT,))
+    assert found.violated is None
+    assert "no camera sees" in found.statement
+
+
+def test_a_rule_that_was_fitted_for_no_reader_is_said_to_be_unfitted(judging: Judging) -> None:
+    assert judging.rule == Combination()
+    assert judging.reader_sha256 == SHA256
+    assert not judging.is_fitted
+    assert judging.thresholds == judging.fused.thresholds
+
+
+@given(RATES, RATES, st.booleans(), st.sampled_from([None, Combination()]))
+def test_without_a_reading_what_was_not_wholly_seen_is_never_cleared(p, confidence, seen, rule):
+    found = joined_probability(
+        rule,
+        LIMITS,
+        by_reading=None,
+        confidence=confidence,
+        assessed=Assessed(probability=p, is_wholly_read=seen),
+        is_in_sight=not seen,
+    )
+    assert found > LIMITS.pass_at
+    assert (found >= 0.5) is (p >= 0.5)
+
+
+@given(RATES, RATES, st.floats(0, 5), st.floats(0, 5), st.floats(0, 5))
+def test_what_a_judge_saw_in_part_never_speaks_for_a_part(p, confidence, reading, sure, weight):
+    rule = Combination(reading=reading, sureness=sure, judge=weight)
+
+    def joined(assessed: Assessed) -> float:
+        return joined_probability(
+            rule, LIMITS, by_reading=True, confidence=confidence, assessed=assessed,
+            is_in_sight=True,
+        )  # fmt: skip
+
+    partly = joined(Assessed(probability=p, is_wholly_read=False))
+    assert partly >= joined(Assessed(probability=0.5, is_wholly_read=True)) - 1e-12
+    assert partly >= 0.5
