@@ -164,7 +164,7 @@ class Slots:
                 value = self._kept(slot, self._pick("prefixes"))
                 return self.chance.choice((value, f'"{value}"', f"'{value}'"))
             case "element":
-                value = self._kept(slot, self._pick("elements"))
+                value = self._kept(slot, self._other("element", "elements"))
                 return self.chance.choice((f"[{value}]", value, f"AI {value}"))
             case "language" | "unit" | "form" | "condition":
                 return self._kept(slot, self._other(name, f"{name}s"))
@@ -321,7 +321,7 @@ class Slots:
     def _code(self, number: str, *, form: str) -> str:
         slot = f"code{number}"
         if slot not in self._lines:
-            name = self._pick("codes")
+            name = self._other("code", "codes")
             if form == "codes":
                 name = f"{name}s" if name[-4:] in ("code", "Code") else f"{name} codes"
             self._lines[slot] = name

@@ -131,6 +131,15 @@ def asides() -> Mapping[str, Sequence[str]]:
     }
 
 
+@cache
+def _everything() -> frozenset[str]:
+    """Return the subjects that stand for every defect."""
+    general = (word.lstrip("~") for word in words()["general"])
+    return frozenset(
+        ["any", "damage", "damaged", *(n for word in general for n in word.split("|"))]
+    )
+
+
 def read_clauses(*, seed: int, held_out: bool) -> Iterator[ReadClause]:
     """Yield clauses with their lines without end; the same for the same arguments.
 
@@ -171,11 +180,12 @@ class _ClauseWriter:
         if line != NO_CHECK and self.chance.random() < IN_PLAIN_WORDS:
             return _in_plain_words(first.family, line)
         clause = self._with_other_subjects(clause, line)
-        clause = self._misspelt(self._noisy(self._with_asides(clause)), line)
+        clause = _A.sub(r"\1n ", self._with_asides(clause))
+        clause = self._misspelt(self._noisy(clause), line)
         if self.chance.random() < 0.25:
             for british, american in _SPELLING:
                 clause, line = (_respelt(text, british, american) for text in (clause, line))
-        clause = prepared(_A.sub(r"\1n ", clause))
+        clause = prepared(clause)
         line = _in_order(_cased(line, clause))
         return ReadClause(clause=clause, line=line, family=first.family)
 
@@ -221,7 +231,7 @@ class _ClauseWriter:
 
     def _with_other_subjects(self, clause: str, line: str) -> str:
         """Put a sentence beside the clause that says which other defects do not count here."""
-        is_of_all = re.search(r"\((?:any|defects?|damaged?)[;)]", line) is not None
+        is_of_all = not _everything().isdisjoint(re.findall(r"(?<=\()[^;()]*", line))
         if is_of_all or line == NO_CHECK or self.chance.random() > 0.05:
             return clause
         said = [a for a in asides()["others"] if is_held_out(a) is self.held_out]
@@ -235,7 +245,7 @@ class _ClauseWriter:
         if luck < 0.12:
             for pair in words()["short"]:
                 if pair[0] not in line:
-                    clause = re.sub(rf"(?<!\w){re.escape(pair[0])}(?!\w)", pair[1], clause)
+                    clause = re.sub(rf"(?<!\w){re.escape(pair[0])}(?!\w| of)", pair[1], clause)
         elif luck < 0.15:
             found = [m for m in re.finditer(r"[a-z]{5,}", clause) if m[0] not in line.lower()]
             if found and '"' not in clause:
