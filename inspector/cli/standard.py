@@ -7,8 +7,9 @@ reading binds only when a person approves it: it is then written beside its clau
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import yaml
 
 from inspector.domain import Clause, Evidence
 from inspector.errors import SettingsError
-from inspector.examples import contradiction, part_in_words, passing_and_failing
+from inspector.examples import contradiction, contradictory, part_in_words, passing_and_failing
 from inspector.settings import load_standard
 from inspector.training.card_sections import write_whole
 
@@ -49,6 +50,13 @@ def read_standard(path: Path, *, reader: str, approve: Sequence[str], as_json: b
     shown = [_shown(clause, one) for clause, one in zip(standard.clauses, known, strict=True)]
     for one in shown:
         print(json.dumps(_row(one), ensure_ascii=False) if as_json else _in_words(one), flush=True)
+    meant = [replace(one.clause, check=one.clause.check or one.reading.check) for one in shown]
+    for name, other in contradictory(meant):
+        print(
+            f"warning: {path}: no part was found that keeps both {name} and {other}; "
+            "read the two again",
+            file=sys.stderr,
+        )
     if approve:
         lines = _approved(shown, approve, path)
         write_whole(path, with_lines(path.read_text(encoding="utf-8"), lines).encode())

@@ -32,6 +32,8 @@ LINES = {
     "No scratches on the rim.": "defects(scratches; in rim) = 0",
     "At most three dents are accepted.": "defects(dents) <= 2",
     "Screws are tight.": "no check",
+    "A badge must be printed, and nothing else.": 'texts("BADGE") >= 1',
+    "Nothing may be printed.": "texts(any) = 0",
 }
 
 
@@ -83,6 +85,20 @@ def test_approved_readings_stand_beside_their_clauses(standard, reader, capsys):
     assert clauses["A3"].check.at_most == 3
     assert clauses["A4"].check is None
     assert "left to the judge" in capsys.readouterr().out
+
+
+def test_clauses_that_no_part_keeps_together_are_warned_of(tmp_path, reader, capsys):
+    path = tmp_path / "badges.yaml"
+    path.write_text(
+        "title: Badges\nclauses:\n"
+        "  - {id: P1, text: 'A badge must be printed, and nothing else.'}\n"
+        "  - {id: P2, text: Nothing may be printed.}\n"
+        "  - {id: P3, text: At most two dents.}\n"
+    )
+    read_standard(path, reader=reader, approve=(), as_json=True)
+    said = capsys.readouterr().err
+    assert "keeps both P1 and P2" in said
+    assert "P3" not in said
 
 
 @pytest.mark.parametrize("wrong", ["A3", "A4", "A9"])
