@@ -1,5 +1,7 @@
 """Training a very small clause reader: it learns, stops, goes on, and its lines can be read."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from support.tiny_reader import write_tiny_base
@@ -81,6 +83,20 @@ def test_a_stopped_training_goes_on_where_it_was(base, tmp_path):
     assert again.standing.step == 4
     for name, values in training.tuned.items():
         assert torch.equal(values, again.tuned[name])
+
+
+def test_figures_on_other_clauses_do_not_choose_the_weights(base, tmp_path):
+    def begun(plan):
+        return ReaderTraining(
+            *reversed(base_model(base, tmp_path)), plan, tmp_path, torch.device("cpu")
+        )
+
+    begun(PLAN).fit()
+    again = begun(replace(PLAN, validation_clauses=5, steps_at_most=5))
+    assert again.restore()
+    again.standing.history[0]["exact"] = 2.0
+    again.fit()
+    assert [entry["step"] for entry in again.standing.history] == [5.0]
 
 
 def test_a_reader_is_measured_on_wordings_that_it_never_learnt(trained):
