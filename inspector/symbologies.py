@@ -36,7 +36,7 @@ _NAMES: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         (r"\bcodabar\b", "codabar"),
         (r"\bdatabars?\b", "databar"),
         (r"\bqr\b", "qrcode"),
-        (r"\bdata\s?matrix\b", "datamatrix"),
+        (r"\bdata[\s-]?matrix\b|\bdmcs?\b", "datamatrix"),
         (r"\baztec\b", "aztec"),
         (r"\bmaxicode\b", "maxicode"),
         (r"\bpdf[\s-]?417\b", "pdf417"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from inspector.ontology.words import Run, chunks, is_area, is_small, keys, runs
+from inspector.ontology.words import Run, chunks, is_area, is_small, keys, runs, widened
 
 ANY_TRADE = "any"
 ANY_DEFECT = "defect"  # the group that everything objectionable lies under
@@ -175,6 +175,11 @@ class TermGraph:
         every = self.words[ANY_TRADE]
         return bool(self._named(words.replace("_", " "), every) or self._label(words, every))
 
+    def has_word(self, words: str, *, trade: str) -> bool:
+        """Return whether people of the trade use `words`, whatever other trades call so."""
+        run = keys(words)
+        return run is not None and bool(self._view(trade).names(run))
+
     def with_words(self, meanings: Mapping[str, str]) -> TermGraph:
         """Return this graph with more words in every trade, each for the name it is mapped to.
 
@@ -240,7 +245,10 @@ class TermGraph:
         return frozenset(found) if found or not anything else frozenset({ANY_DEFECT})
 
     def _label(self, label: str, view: Words) -> frozenset[str]:
-        """Return what a label names: the whole of it, or its last words ("surface_scratch_2")."""
+        """Return what a label names: the whole of it, or its last words ("surface_scratch_2").
+
+        What no word is known for may be of a wider sort: a "missing capacitor" is a missing part.
+        """
         text = label.replace("_", " ")
         if (whole := keys(text)) is None:
             return frozenset()
@@ -253,10 +261,11 @@ class TermGraph:
             for word in chunk
             if not word.isdigit() and word not in _SEVERITY
         )
-        for at in range(len(plain)):
-            for run in runs(plain, at):
-                if run.end == len(plain) and (names := view.names(run) or every.names(run)):
-                    return names
+        for words in (plain, *(chunks(wider)[0] for wider in widened(plain))):
+            for at in range(len(words)):
+                for run in runs(words, at):
+                    if run.end == len(words) and (names := view.names(run) or every.names(run)):
+                        return names
         return frozenset()
 
     def _guessed(self, text: str, nearest: Nearest | None) -> frozenset[str]:

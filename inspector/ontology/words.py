@@ -27,6 +27,13 @@ _DEFECT = frozenset("fault flaw imperfection anomaly irregularity error problem 
 # Where a defect sits says nothing of what it is: "burnt spot", "burnt place", "burnt area".
 _AREA = frozenset("area spot place region section location site patch".split())
 _LACKING = frozenset("missing absent lacking".split())
+# What a detector tells apart and a clause calls by one word: a "missing capacitor" is a component.
+_COMPONENTS = frozenset(
+    "capacitor resistor diode inductor transistor thyristor ic chip led crystal coil fuse relay "
+    "connector transformer varistor thermistor oscillator mosfet optocoupler potentiometer switch "
+    "socket header jumper bga qfn qfp sot regulator microcontroller processor sensor choke ferrite "
+    "triac rectifier".split()
+)
 _SPELLING = (
     ("our", "or"), ("mould", "mold"), ("fibre", "fiber"), ("centre", "center"),
     ("grey", "gray"), ("aluminium", "aluminum"), ("isation", "ization"), ("ise", "ize"),
@@ -100,6 +107,16 @@ def runs(chunk: tuple[str, ...], start: int) -> tuple[Run, ...]:
         return ()
     ends = range(min(len(chunk), start + LONGEST_RUN), start, -1)
     return tuple(_run(chunk, start, end) for end in ends if chunk[end - 1] not in _BETWEEN)
+
+
+def widened(words: Sequence[str]) -> tuple[str, ...]:
+    """Return wider words for a label nobody knows: its component as such, or that it is missing."""
+    found = []
+    if any(word in _COMPONENTS for word in words):
+        found.append(" ".join("component" if w in _COMPONENTS else w for w in words))
+    if len(words) > 1 and (words[0] in _LACKING or words[-1] in _LACKING):
+        found.append("missing part")
+    return tuple(found)
 
 
 def is_small(word: str) -> bool:

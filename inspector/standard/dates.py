@@ -10,7 +10,7 @@ from datetime import date
 from inspector.checks import FormatCheck, Moment, MomentCheck
 from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason
 from inspector.quantities import printed_date
-from inspector.standard import gs1, names
+from inspector.standard import fields, gs1, names
 from inspector.standard.phrases import quoted
 from inspector.standard.world import World, absent, compared, result
 
@@ -19,14 +19,25 @@ _WEEK = re.compile(
     r"|\b(?:W|KW|CW|WK|week)[ .]?(?P<w2>\d{1,2})(?:[ ,/.-]+|,? (?:of|in) )(?P<y2>\d{4}|\d\d)(?!\d)",
     re.IGNORECASE,
 )
+_WEEK_FIRST = re.compile(r"(?<!\d)(?P<w>\d{1,2})[/.-](?P<y>\d{4})(?!\d)")
+_WEEK_CODE = re.compile(r"(?<!\d)(?P<y>\d\d)(?P<w>0[1-9]|[1-4]\d|5[0-3])(?!\d)")
+_OF_WEEKS = re.compile(r"week|\b[KC]W\b|[YJ]{2}WW|WW/?[YJ]{2}", re.IGNORECASE)
 _COMPACT = re.compile(r"(?<!\d)(?P<y>20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)(?!\d)")
 _FORMS = {
     "iso 8601": "YYYY-MM-DD", "iso": "YYYY-MM-DD", "iso date": "YYYY-MM-DD",
     "month and year": "MM YYYY", "month/year": "MM/YYYY", "year-month": "YYYY-MM",
     "week and year": "WW YYYY", "week code": "WW YYYY", "week/year": "WW/YYYY",
 }  # fmt: skip
+_MONTH = (
+    r"(?<![^\W\d_])(?i:jan|feb|fév|mar|mär|mrt|apr|abr|avr|may|mai|maj|mei|mag|jun|jui|giu|jul|lug|aug|août|"
+    r"ago|sep|set|oct|okt|ott|out|nov|dec|dez|déc|dic|sty|lut|kwi|cze|lip|sie|wrz|paź|lis|gru)"
+    r"[^\W\d_]*\.?"
+)
+_LETTERS = re.compile(
+    r"letter|\bin words|as a word|\bspell|abbreviat|^jan(?:uary)?\b|name of the month|month name"
+)
 _TOKENS = {
-    "YYYY": r"(?:19|20)\d\d", "YY": r"\d\d", "MMM": r"[A-Za-z]{3}", "MM": r"(?:0[1-9]|1[0-2])",
+    "YYYY": r"(?:19|20)\d\d", "YY": r"\d\d", "MMM": _MONTH, "MM": r"(?:0[1-9]|1[0-2])",
     "DD": r"(?:0[1-9]|[12]\d|3[01])", "WW": r"(?:W|KW|CW)?(?:0?[1-9]|[1-4]\d|5[0-3])",
 }  # fmt: skip
 _TOKEN = re.compile("|".join(_TOKENS), re.IGNORECASE)
@@ -45,8 +56,12 @@ class _Day:
 def check_moment(wanted: MomentCheck, evidence: Evidence, world: World) -> CheckResult:
     """Return whether two days compare as stated; where a field is printed twice, both must."""
     sides = []
-    for moment in (wanted.left, wanted.right):
-        days = _days(moment, evidence, world)
+    in_weeks = any(_OF_WEEKS.search(moment.name) for moment in (wanted.left, wanted.right))
+    for moment, from_start in (
+        (wanted.left, wanted.comparison in (">", "<=")),
+        (wanted.right, wanted.comparison in (">=", "<")),
+    ):
+        days = _days(moment, evidence, world, from_start=from_start, in_weeks=in_weeks)
         if not days:
             return _missing(moment, world)
         sides.append(days)
@@ -80,40 +95,54 @@ def _missing(moment: Moment, world: World) -> CheckResult:
     )
 
 
-def _days(moment: Moment, evidence: Evidence, world: World) -> list[_Day]:
+def _days(
+    moment: Moment, evidence: Evidence, world: World, *, from_start: bool, in_weeks: bool
+) -> list[_Day]:
+    """Return the days a moment stands for; a named month or week counts `from_start` or to its end.
+
+    "Not before July 2027" is met from 1 July on, "not after July 2027" until 31 July.
+    """
     match moment.kind:
         case "today":
             found = [_Day(day=evidence.context.inspected_on, words="the day of inspection")]
         case "day":
-            day = day_in(moment.name)
+            day = day_in(moment.name, starts=from_start)
             found = (
                 [_Day(day=day, words=f"the day {quoted(moment.name)}")] if day is not None else []
             )
         case "order":
             value = names.ordered(moment.name, evidence.context.expected)
-            value = value or names.ordered("expiry", evidence.context.expected)
+            if value is None and not moment.name:
+                value = names.ordered("expiry", evidence.context.expected)
             day = day_in(value) if value else None
             found = [_Day(day=day, words="the ordered date")] if day is not None else []
         case "field":
-            found = _printed(moment.name, evidence, world)
+            found = _printed(moment.name, evidence, world, in_weeks=in_weeks)
     return [
         _Day(day=shifted(d.day, moment), words=_shift_in_words(d.words, moment), ref=d.ref)
         for d in found
     ]
 
 
-def _printed(name: str, evidence: Evidence, world: World) -> list[_Day]:
-    is_start = names.field_key(name) == "made"
-    lines = names.lines_of(name, evidence, read_at=world.read_at)
-    if not lines and names.field_key(name) in ("expiry", "made", "date"):
+def _printed(name: str, evidence: Evidence, world: World, *, in_weeks: bool) -> list[_Day]:
+    is_start = fields.field_key(name) in ("made", "date_code")
+    lines = fields.lines_of(name, evidence, read_at=world.read_at)
+    if not lines and fields.field_key(name) in ("expiry", "made", "date"):
         lines = _unnamed_dates(evidence, world)
     found = [
         _Day(day=day, words=f"the {quoted(name)} printed as {quoted(evidence.texts[i].text)}",
              ref=EvidenceRef(kind="text", index=i))
         for i in lines
-        if (day := day_in(evidence.texts[i].text, starts=is_start)) is not None
+        if (
+            day := day_in(
+                evidence.texts[i].text,
+                starts=is_start,
+                in_weeks=in_weeks or _OF_WEEKS.search(evidence.texts[i].field or "") is not None,
+                is_code=fields.field_key(name) == "date_code",
+            )
+        ) is not None
     ]  # fmt: skip
-    element = {"expiry": "17", "made": "11"}.get(names.field_key(name))
+    element = {"expiry": "17", "made": "11"}.get(fields.field_key(name))
     if not found and element is not None:
         for i, code in enumerate(evidence.codes):
             value = gs1.elements(code.text).get(element) or ""
@@ -128,7 +157,7 @@ def _unnamed_dates(evidence: Evidence, world: World) -> list[int]:
 
     Of several, a case means the first; on a station nobody knows which, so that all count.
     """
-    claimed = {i for key in ("expiry", "made") for i in names.lines_of(key, evidence, read_at=0)}
+    claimed = {i for key in ("expiry", "made") for i in fields.lines_of(key, evidence, read_at=0)}
     dated = [
         i
         for i, line in enumerate(evidence.texts)
@@ -148,23 +177,35 @@ def _of_element(value: str) -> date | None:
         return None
 
 
-def day_in(text: str, *, starts: bool = False) -> date | None:
-    """Return the first day in `text`; a month or week alone ends (or `starts`) with its day."""
+def day_in(
+    text: str, *, starts: bool = False, in_weeks: bool = False, is_code: bool = False
+) -> date | None:
+    """Return the first day in `text`; a month or week alone ends (or `starts`) with its day.
+
+    `in_weeks` reads 20/2026 as a week, `is_code` reads 2620 as one too.
+    """
+    if in_weeks and (match := _WEEK_FIRST.search(text)) and 1 <= int(match["w"]) <= 53:
+        return _of_week(int(match["y"]), int(match["w"]), starts=starts)
     if match := _COMPACT.search(text):
         try:
             return date(int(match["y"]), int(match["m"]), int(match["d"]))
         except ValueError:
             pass  # eight digits that are no date: a number
     if match := _WEEK.search(text):
-        year = int(match["y"] or match["y2"])
-        year += 2000 if year < 100 else 0
-        try:
-            return date.fromisocalendar(year, int(match["w"] or match["w2"]), 1 if starts else 7)
-        except ValueError:
-            return None
+        year, week = match["y"] or match["y2"], match["w"] or match["w2"]
+        return _of_week(int(year), int(week), starts=starts)
     day = printed_date(text)
+    if day is None and is_code and (match := _WEEK_CODE.search(text)):
+        return _of_week(int(match["y"]), int(match["w"]), starts=starts)
     month_only = day is not None and not re.search(rf"(?<!\d)0?{day.day}(?!\d)", text)
     return day.replace(day=1) if day is not None and starts and month_only else day
+
+
+def _of_week(year: int, week: int, *, starts: bool) -> date | None:
+    try:
+        return date.fromisocalendar(year + (2000 if year < 100 else 0), week, 1 if starts else 7)
+    except ValueError:
+        return None
 
 
 def shifted(day: date, moment: Moment) -> date:
@@ -194,7 +235,10 @@ def _shift_in_words(words: str, moment: Moment) -> str:
 
 def check_format(wanted: FormatCheck, evidence: Evidence, world: World) -> CheckResult:
     """Return whether a date is printed in the form asked for."""
-    lines = names.lines_of(wanted.field, evidence, read_at=world.read_at)
+    lines = fields.lines_of(wanted.field, evidence, read_at=world.read_at)
+    if not lines and fields.field_key(wanted.field) == "date":
+        lines = [i for i, line in enumerate(evidence.texts)
+                 if line.confidence >= world.read_at and day_in(line.text) is not None]  # fmt: skip
     lines = lines or _unnamed_dates(evidence, world)
     if not lines:
         return absent(f"no {quoted(wanted.field)} was read", world, reason=Reason.TEXT_UNREADABLE)
@@ -213,7 +257,7 @@ def check_format(wanted: FormatCheck, evidence: Evidence, world: World) -> Check
 
 def _pattern(form: str) -> re.Pattern[str] | None:
     plain = form.strip().strip("\"'").lower()
-    named = _FORMS.get(plain)
+    named = "MMM" if _LETTERS.search(plain) else _FORMS.get(plain)
     if named is None:
         named = re.sub(r"\bday\b", "DD", plain)
         named = re.sub(r"\bmonth\b", "MM", named)
@@ -227,7 +271,9 @@ def _pattern(form: str) -> re.Pattern[str] | None:
     for match in _TOKEN.finditer(named):
         between = named[at : match.start()]
         parts.append(_between(between) if at else "")
-        parts.append(_TOKENS[match[0].upper()])
+        joined = (bool(at) and not between) or named[match.end() : match.end() + 1].isalpha()
+        part = _TOKENS[match[0].upper()]
+        parts.append(part.replace("0?[1-9]", "0[1-9]") if joined else part)
         at = match.end()
     return re.compile(rf"(?<![\d])(?<!\d[-/.]){''.join(parts)}(?![\d])(?![-/.]\d)")
 

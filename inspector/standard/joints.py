@@ -28,7 +28,7 @@ def any_of(results: Sequence[CheckResult]) -> CheckResult:
         found = [r for r in results if r.outcome is outcome]
         if found:
             return found[0]
-    return _joined(Outcome.VIOLATED, results, "None of these is met")
+    return _joined(Outcome.VIOLATED, results, "Not one of these is met")
 
 
 def negated(result: CheckResult) -> CheckResult:

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 
 from inspector.checks import MeasureCheck, Size
 from inspector.domain import CheckResult, Detection, Evidence, EvidenceRef
+from inspector.ontology import folded_label
 from inspector.standard import names, phrases
+from inspector.standard.places import (
+    Places,
+    is_whole_part,
+    leading_place,
+    lies_in,
+    trailing_place,
+)
 from inspector.standard.world import Amount, World, compared, refs, result
 
 
@@ -54,12 +62,17 @@ def check_measure(wanted: MeasureCheck, evidence: Evidence, world: World) -> Che
 
 
 def _matching(wanted: MeasureCheck, evidence: Evidence, world: World) -> _Group:
-    place = names.Places(evidence, zones=None if world.closed else world.zones)
+    places = Places(
+        evidence.product,
+        zones=None if world.closed else world.zones,
+        found_in=[defect.zone for defect in evidence.defects],
+        prohibits=wanted.comparison in ("<", "<=") or (wanted.comparison, wanted.limit) == ("=", 0),
+    )
     found = _Group()
     for index, defect in enumerate(evidence.defects):
         answers = [
-            _is_subject(wanted, defect, evidence, world),
-            place.includes(defect.zone, inside=wanted.inside, outside=wanted.outside),
+            _is_subject(wanted, defect, evidence, world=world, places=places),
+            places.includes(defect.zone, inside=wanted.inside, outside=wanted.outside),
             *(_has_size(size, defect) for size in wanted.sizes),
         ]
         if False in answers:
@@ -71,20 +84,55 @@ def _matching(wanted: MeasureCheck, evidence: Evidence, world: World) -> _Group:
 
 
 def _is_subject(
-    wanted: MeasureCheck, defect: Detection, evidence: Evidence, world: World
+    wanted: MeasureCheck, defect: Detection, evidence: Evidence, *, world: World, places: Places
 ) -> bool | None:
+    product = evidence.product
     meant = [
-        names.is_meant(defect.label, words, evidence.product, terms=world.terms)
-        for words in wanted.subjects
+        _is_meant(defect, words, product, places=places, world=world) for words in wanted.subjects
     ]
-    # without guesses: a wrong one would permit what nobody permitted
-    spared = [names.is_meant(defect.label, words, evidence.product) for words in wanted.exceptions]
+    spared = [_is_spared(defect, words, product, places=places) for words in wanted.exceptions]
     if True in spared or not (True in meant or None in meant):
         return False
-    if True in meant and None not in spared:
+    return True if True in meant and (world.closed or None not in spared) else None
+
+
+def _is_meant(
+    defect: Detection, words: str, product: str, *, places: Places, world: World
+) -> bool | None:
+    """Return whether a defect is what `words` name; "solder on the contacts" lies there too.
+
+    A label that nobody can place: a person looks, on a station; in a case it is another defect.
+    """
+    found = names.is_meant(defect.label, words, product, terms=world.terms)
+    found = False if found is None and world.closed else found
+    placed = trailing_place(words)
+    if placed is None or folded_label(placed[1]) in folded_label(defect.label):
+        return found
+    thing, where = placed
+    if names.is_meant(defect.label, thing, product, terms=world.terms) is not True:
+        return found
+    if found is not True and not world.closed and not places.knows(where):
+        return found
+    if names.is_term_of_its_own(defect.label, words, thing, product=product, terms=world.terms):
         return True
-    # A label that nobody can place: a person looks, on a station; in a case it is another defect.
-    return (True in meant) if world.closed else None
+    return not places.is_elsewhere(defect.zone, where)
+
+
+def _is_spared(defect: Detection, words: str, product: str, *, places: Places) -> bool | None:
+    """Return whether an exception names a defect; "corner chips" are only those in a corner.
+
+    Without guesses: a wrong one would permit what nobody permitted.
+    """
+    found = names.is_meant(defect.label, words, product)
+    placed = leading_place(words)
+    if found is not True or placed is None or is_whole_part(placed[1], product):
+        return found
+    where = placed[1]
+    if folded_label(where) in folded_label(defect.label) or lies_in(
+        defect.zone, where, product=product
+    ):
+        return True
+    return False if places.knows(where) else None
 
 
 def _has_size(size: Size, defect: Detection) -> bool | None:

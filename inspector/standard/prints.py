@@ -14,13 +14,14 @@ from typing import Literal
 
 from inspector.checks import ANY, CodesCheck, Comparison, PrintCheck, Size
 from inspector.domain import CheckResult, Code, Evidence, Reason, TextLine
-from inspector.standard import gs1, names, phrases
+from inspector.standard import fields, gs1, names, phrases
 from inspector.standard.across import folded, lines_across
 from inspector.standard.languages import is_in_language, states_unit
 from inspector.standard.likeness import is_within
 from inspector.standard.phrases import quoted
+from inspector.standard.usual import says_as_usual, without_mark
 from inspector.standard.world import Amount, World, absent, compared, refs, result
-from inspector.symbologies import symbologies_named, symbology_key
+from inspector.symbologies import MATRIX, symbologies_named, symbology_key, symbology_kind
 
 SHORT = 5  # shorter words are looked for as whole words: CE is not in PIECE
 SHOWN_AT_MOST = 3
@@ -54,10 +55,13 @@ def check_print(wanted: PrintCheck, evidence: Evidence, world: World) -> CheckRe
         ]
     if not found and wanted.sought == "wording":
         found = _across(wanted, evidence)
+    usual = _in_other_words(wanted, evidence, found)
+    found = [*found, *usual]
     sure = [
         lines
         for lines in found
         if all(evidence.texts[i].confidence >= world.read_at for i in lines)
+        and (world.closed or lines not in usual)
     ]
     one, many = _in_words(wanted)
     shown = [" ".join(evidence.texts[i].text for i in lines) for lines in found]
@@ -102,6 +106,8 @@ def is_symbology(code: Code, words: str) -> bool:
     if named := symbologies_named(words):
         return symbology_key(code.symbology) in named
     plain = re.sub(r"[^a-z]", "", words.lower())
+    if plain == "matrix":
+        return symbology_kind(code.symbology) == MATRIX
     general = re.fullmatch(r"(machine|readable|bar|scan\w*|optical|data)*(code|symbol)s?", plain)
     return general is not None or symbology_key(code.symbology) == symbology_key(
         re.sub(r"\s*(bar)?codes?$", "", words, flags=re.IGNORECASE)
@@ -157,14 +163,20 @@ def _matching(wanted: PrintCheck, evidence: Evidence) -> list[int]:
             return list(range(len(lines)))
         case "field":
             found = {
-                i for words in wanted.words for i in names.lines_of(words, evidence, read_at=0)
+                i
+                for words in wanted.words
+                for i in fields.lines_of(words, evidence, read_at=0, of_any_form=True)
             }
             return sorted(found)
         case "wording":
             return [
                 i
                 for i, line in enumerate(lines)
-                if any(_says(line.text, word, wanted) for word in wanted.words)
+                if any(
+                    _says(line.text, same, wanted)
+                    for word in wanted.words
+                    for same in {word, word if wanted.exact else without_mark(word)}
+                )
             ]
         case "language":
             return [
@@ -193,7 +205,7 @@ def _naming(evidence: Evidence) -> list[tuple[int, ...]]:
 
 
 def _fits(wanted: PrintCheck, line: TextLine) -> bool:
-    value = names.value_of(line, wanted.words[0]) if wanted.sought == "field" else line.text
+    value = fields.value_of(line, wanted.words[0]) if wanted.sought == "field" else line.text
     if wanted.starts is not None and not folded(value).startswith(folded(wanted.starts)):
         return False
     return all(_has(size, value, line.confidence) for size in wanted.sizes)
@@ -228,6 +240,22 @@ def _across(wanted: PrintCheck, evidence: Evidence) -> list[tuple[int, ...]]:
     lines = [line.text for line in evidence.texts]
     found = (lines_across(word, lines) for word in wanted.words if len(folded(word)) > SHORT)
     return [lines for lines in found if lines][:1]
+
+
+def _in_other_words(
+    wanted: PrintCheck, evidence: Evidence, found: Sequence[tuple[int, ...]]
+) -> list[tuple[int, ...]]:
+    """Return the lines that say a wording as it is said too; on a station a person looks."""
+    if wanted.sought != "wording" or wanted.exact or wanted.edits:
+        return []
+    known = {i for lines in found for i in lines}
+    return [
+        (i,)
+        for i, line in enumerate(evidence.texts)
+        if i not in known
+        and any(says_as_usual(line.text, word) for word in wanted.words)
+        and _fits(wanted, line)
+    ]
 
 
 def _in_words(wanted: PrintCheck) -> tuple[str, str]:

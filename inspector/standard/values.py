@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inspector.checks import EqualCheck, Source
 from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason
 from inspector.quantities import printed_date
-from inspector.standard import gs1, names
+from inspector.standard import fields, gs1, names
 from inspector.standard.likeness import is_alike
 from inspector.standard.phrases import quoted
 from inspector.standard.prints import is_symbology
@@ -32,6 +32,8 @@ class _Value:
 def check_equal(wanted: EqualCheck, evidence: Evidence, world: World) -> CheckResult:
     """Return whether two sources agree; several lines or codes agree where one of them does.
 
+    A source that must equal itself says that all it has is the same: "all codes say the same".
+
     On a station, a printed field that was read twice and agrees once is for a person to look at.
     """
     left = _values(wanted.left, evidence, world, other=wanted.right)
@@ -43,6 +45,8 @@ def check_equal(wanted: EqualCheck, evidence: Evidence, world: World) -> CheckRe
             )
     pairs = [(a, b) for a in left for b in right]
     agreeing = [(a, b) for a, b in pairs if _agree(a, b, wanted)]
+    if wanted.left == wanted.right and len(agreeing) < len(pairs):
+        pairs, agreeing = [pair for pair in pairs if pair not in agreeing], []
     doubted = None if world.closed else _doubted(agreeing, left, wanted)
     one, other = (agreeing or pairs)[0]
     relation = "contain" if wanted.contains else "equal"
@@ -102,11 +106,11 @@ def _named(source: Source) -> str:
 def _values(source: Source, evidence: Evidence, world: World, *, other: Source) -> list[_Value]:
     match source.kind:
         case "field":
-            lines = names.lines_of(source.name, evidence, read_at=world.read_at)
+            lines = fields.lines_of(source.name, evidence, read_at=world.read_at)
             found = []
             for i in lines:
                 line = evidence.texts[i]
-                value = names.value_of(line, source.name)
+                value = fields.value_of(line, source.name)
                 forms = (value, *_runs(line.text))
                 ref = EvidenceRef(kind="text", index=i)
                 known = line.field is not None
