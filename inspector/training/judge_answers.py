@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from inspector.cases import JudgeCase, read_cases
 from inspector.combining import Combination, log_odds
@@ -28,7 +29,6 @@ from inspector.sight import unseen
 from inspector.standard import is_violated
 
 FOLDS = 5
-STEPS = 50
 RIDGE = 0.05  # draws the weights towards the unfitted rule: finite where one part is never wrong
 FEWEST = 20  # with fewer cases a weight stays unfitted
 # Where no thresholds are set yet, what may not be cleared lies between any.
@@ -239,19 +239,19 @@ def fitted(answers: Sequence[Answer], temperature: float) -> Combination:
 def _logistic(
     rows: Sequence[Sequence[float]], answers: Sequence[Answer], *, prior: Sequence[float]
 ) -> tuple[float, ...]:
-    """Return weights by Newton's method; what would be below nought is nought, the rest anew."""
+    """Return the weights, none below nought, of the least logistic loss, drawn towards `prior`.
+
+    By L-BFGS-B (Byrd et al., 1995).
+    """
     x, before = np.array(rows), np.array(prior)
     y = np.array([float(a.violated) for a in answers])
-    free = np.ones(x.shape[1], dtype=np.bool_)
-    while True:
-        part, weights = x[:, free], before[free]
-        for _ in range(STEPS):
-            p = 1 / (1 + np.exp(-np.clip(part @ weights, -60, 60)))
-            gradient = part.T @ (p - y) + RIDGE * (weights - before[free])
-            curvature = (part * (p * (1 - p))[:, None]).T @ part + RIDGE * np.eye(part.shape[1])
-            weights = weights - np.linalg.solve(curvature, gradient)
-        found = np.zeros(x.shape[1])
-        found[free] = weights
-        if (found >= 0).all():
-            return tuple(round(float(w), 4) for w in found)
-        free &= found > 0
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        odds, away = x @ weights, weights - before
+        p = 1 / (1 + np.exp(-np.clip(odds, -60, 60)))
+        value = np.logaddexp(0, odds).sum() - y @ odds + RIDGE / 2 * (away @ away)
+        return float(value), x.T @ (p - y) + RIDGE * away
+
+    bounds = [(0.0, None)] * len(before)
+    found = minimize(loss, before, jac=True, method="L-BFGS-B", bounds=bounds)
+    return tuple(round(float(w), 4) for w in found.x)

@@ -52,12 +52,16 @@ class JudgePlan:
     `adversarial` the length of the push on word vectors, 0 for none (`WordPush`). `synonyms` and
     `slips` are shares of clauses (`Rewording`). With an `ensemble` of N seeds a last network learns
     from the truth and from their mean answer, which counts `soft`. With `minutes_at_most` the
-    learning rate decays towards that moment instead of the last step.
+    learning rate decays towards that moment instead of the last step. `read` is the share of pairs
+    whose clause comes from the wordings of the clause reader, its truth from their checks; `start`
+    names a judge to go on from.
     """
 
     seed: int = 0
     epochs: int = 3
     pairs: int = 36_000
+    read: float = 0.5
+    start: str | None = None
     validation_pairs: int = 1_400
     calibration_pairs: int = 4_000
     batch: int = 32

@@ -190,6 +190,7 @@ def _made_of(network: FusedEncoder, backbone: str | None) -> str:
 def _command(settings: Mapping[str, Any], *, with_crops: bool) -> str:
     said = ["inspector train judge --part fusion --out DIR"]
     said += ["--data DEEPPCB"] if with_crops else []
+    said += [f"--start {settings['start']}"] if settings.get("start") else []
     for name, default in (("seed", 0), ("epochs", 3), ("lora", 0), ("ensemble", 1)):
         if settings.get(name, default) != default:
             said.append(f"--{name} {settings[name]}")
@@ -213,7 +214,8 @@ and gives P(the part violates the clause). sha256 of `{file}`: `{sha256}`.
   `symbologies.py`. One pair in five is without the ontology, so that unknown words are met too.
 - **Data**: sentence pairs made by `inspector/training/corpus.py` from vocabulary and wordings
   written by hand (`ontology.yaml`, `terms.yaml`, `prints.yaml`, `wordings.yaml`), with an oracle
-  for the truth. {crops}
+  for the truth; a share (`read` below) are clauses of the clause reader's corpus with parts made up
+  for them, judged by their checks. {crops}
 - **Splits**: one wording in six, the last name of each defect, and three whole trades are held out.
   Early stopping looks at one draw of the held-out part; temperature and thresholds are fitted on
   half of another, and the figures below are of its other half.

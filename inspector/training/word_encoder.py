@@ -39,13 +39,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordPlan:
-    """The settings of one training; `layers` of the base are kept, None keeps all."""
+    """The settings of one training; `layers` of the base are kept, None keeps all.
+
+    The lowest `frozen` of them stay as they were: they know spelling, and cost half of a step.
+    """
 
     seed: int = 0
     epochs: int = 12
     steps_an_epoch: int = 30
-    names: int = 96
+    names: int = 80
     layers: int | None = None
+    frozen: int = 2
     learning_rate: float = 5e-5
     weight_decay: float = 0.01
     warm_up: float = 0.1
@@ -120,6 +124,11 @@ class WordTraining:
         self, network: nn.Module, tokenizer: Any, plan: WordPlan, work: Path, device: torch.device
     ) -> None:
         words_of(network).weight.requires_grad_(False)
+        if plan.frozen:
+            # What stands before a frozen layer has to stay too, or it would be trained through it.
+            network.embeddings.requires_grad_(False)  # type: ignore[union-attr, operator]
+            for layer in list(layers_of(network))[: plan.frozen]:
+                layer.requires_grad_(False)
         self.network = network.to(device)
         self.tokenizer = tokenizer
         self.plan = plan
@@ -190,13 +199,19 @@ class WordTraining:
     def _measure(self, given: Lessons, loss: float, tracker: Tracker) -> None:
         standing = self.standing
         found = answers(self.network, self.tokenizer, given, given.questions["validation"])
-        share = found.recall(chosen_limits(found))
-        row = {"epoch": standing.epoch, "loss": loss, "found": share, "nearest": found.nearest()}
+        ranked = found.average_precision()
+        row = {
+            "epoch": standing.epoch,
+            "loss": loss,
+            "ranked": ranked,
+            "found": found.recall(chosen_limits(found)),
+            "nearest": found.nearest(),
+        }
         standing.history.append(row)
         tracker.log(standing.epoch, row)
         standing.worse_in_a_row += 1
-        if share >= standing.best:
-            standing.best, standing.worse_in_a_row = share, 0
+        if ranked >= standing.best:
+            standing.best, standing.worse_in_a_row = ranked, 0
             state = self.network.state_dict()
             replace_file(self.work / "best.pt", lambda path: torch.save(state, path))
         content = {

@@ -57,6 +57,17 @@ class Answers:
         taken = self.taken(limits)
         return float(self.right[taken].mean()) if taken.any() else 1.0
 
+    def average_precision(self) -> float:
+        """Return the mean precision down to each right answer, the surest first, 0 for none given.
+
+        It moves with every training step; what is found at one precision jumps.
+        """
+        some = sum(bool(question.right) for question in self.questions)
+        order = np.argsort([-guess.similarity for guess in self.guesses], kind="stable")
+        right = self.right[order]
+        precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+        return float(precision[right].sum() / some) if some else 0.0
+
     def of(self, sort: str) -> Answers:
         rows = [i for i, q in enumerate(self.questions) if q.sort == sort]
         return Answers(

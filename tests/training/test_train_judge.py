@@ -17,11 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support.tiny_judge import tiny_decoder, tiny_network, tiny_tokenizer, write_tiny_backbone
+from support.tiny_judge import (
+    tiny_decoder,
+    tiny_network,
+    tiny_tokenizer,
+    write_tiny_backbone,
+    write_tiny_judge,
+)
 
 from inspector.cases import read_cases
 from inspector.errors import DataError
-from inspector.models.judge import load_judge
+from inspector.models.judge import load_judge, load_parts
 from inspector.training.adversarial import WordPush
 from inspector.training.corpus import Pair, make_corpus
 from inspector.training.crops import CropBank
@@ -154,7 +160,7 @@ def pair_of(clause: str) -> Pair:
 
 def test_an_ensemble_is_distilled_into_one_judge_of_any_backbone(tmp_path: Path) -> None:
     plan = replace(
-        PLAN, pairs=24, validation_pairs=8, calibration_pairs=120, target_escape=0.2,
+        PLAN, pairs=24, read=0.0, validation_pairs=8, calibration_pairs=120, target_escape=0.2,
         target_overkill=0.2,
     )  # fmt: skip
     wanted: dict[str, Any] = {
@@ -169,6 +175,24 @@ def test_an_ensemble_is_distilled_into_one_judge_of_any_backbone(tmp_path: Path)
     assert "without crops" in (out / "MODEL_CARD.md").read_text()
     again = train_judge(**wanted, resume=True)  # each leg is finished: nothing is trained again
     assert load_judge(again).sha256 == judge.sha256
+
+
+def test_a_training_goes_on_from_a_judge_on_clauses_of_both_corpora(tmp_path: Path) -> None:
+    start = write_tiny_judge(tmp_path / "start")
+    plan = replace(
+        PLAN, pairs=24, read=0.5, validation_pairs=8, calibration_pairs=120, target_escape=0.2,
+        target_overkill=0.2,
+    )  # fmt: skip
+    out = train_judge(
+        data=None, out=tmp_path / "out", plan=plan, epochs=1, start=str(start), device="cpu"
+    )
+    before, after = (load_parts(folder)[0] for folder in (start, out))
+    words = [network.backbone.embeddings.word_embeddings.weight for network in (before, after)]
+    assert torch.equal(*words)
+    assert not torch.equal(before.head[1].weight, after.head[1].weight)
+    card = (out / "MODEL_CARD.md").read_text()
+    assert f"--start {start}" in card
+    assert "| read: " in card
 
 
 def test_a_base_model_is_read_from_safetensors_only(tmp_path: Path) -> None:

@@ -18,13 +18,18 @@ from inspector.errors import ModelError
 from inspector.models.fusion import FusedEncoder
 from inspector.models.word_encoder import Guess, Limits, load_word_encoder, nearest_name
 from inspector.ontology import load_ontology
-from inspector.training.word_encoder import WordPlan, contrast, train_word_encoder
+from inspector.training.word_encoder import (
+    WordPlan,
+    WordTraining,
+    contrast,
+    train_word_encoder,
+)
 from inspector.training.word_pairs import Lessons, Question, draw, lessons
 from inspector.training.word_shelf import Answers, chosen_limits
 
 GRAPH = load_ontology()
 WHOLE = lessons(GRAPH)
-PLAN = WordPlan(steps_an_epoch=6, names=8, learning_rate=3e-3)
+PLAN = WordPlan(steps_an_epoch=6, names=8, learning_rate=3e-3, frozen=0)
 NAMES = ("scratch", "dent", "stain", "burr")
 
 
@@ -160,6 +165,23 @@ def test_the_limits_keep_what_is_taken_right() -> None:
     assert limits == Limits(similarity=0.6, lead=0.02)
     assert found.recall(limits) == pytest.approx(27 / 51)
     assert found.precision(limits) == pytest.approx(27 / 29)
+
+
+def test_the_ranking_counts_the_surest_answers_most() -> None:
+    best = answers_with(("a", 0.9, 0.3), ("a", 0.8, 0.3), ("b", 0.7, 0.3), ("b", 0.6, 0.3))
+    worst = answers_with(("b", 0.9, 0.3), ("b", 0.8, 0.3), ("a", 0.7, 0.3), ("a", 0.6, 0.3))
+    assert best.average_precision() == pytest.approx(2 / 4)
+    assert worst.average_precision() == pytest.approx((1 / 3 + 2 / 4) / 4)
+
+
+def test_frozen_layers_stay_as_they_were(base: Path, tmp_path: Path) -> None:
+    network = BertModel.from_pretrained(base, use_safetensors=True)
+    training = WordTraining(
+        network, tiny_tokenizer(), replace(PLAN, frozen=1), tmp_path, torch.device("cpu")
+    )
+    tuned = {name for name, p in training.network.named_parameters() if p.requires_grad}
+    assert tuned and all("layer.0." not in name and "embeddings" not in name for name in tuned)
+    assert any("layer.1." in name for name in tuned)
 
 
 def test_where_too_few_are_right_nothing_is_taken() -> None:
