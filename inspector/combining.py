@@ -59,4 +59,4 @@ def log_odds(p: float) -> float:
 
 
 def _share(odds: float) -> float:
-    return 1 / (1 + math.exp(-odds))
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, odds))))

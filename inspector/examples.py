@@ -41,7 +41,7 @@ from inspector.domain import (
     Outcome,
     TextLine,
 )
-from inspector.standard import says
+from inspector.standard import World, says
 from inspector.standard.dates import shifted
 
 TODAY = date(2026, 11, 23)
@@ -69,12 +69,17 @@ class _Ingredients:
 
 def made_up(checks: Sequence[Check], chance: random.Random) -> Iterator[Evidence]:
     """Yield parts without end, each with some of what `checks` speak of."""
+    found = _spoken_of(checks)
+    while True:
+        yield _part(found, chance)
+
+
+def _spoken_of(checks: Sequence[Check]) -> _Ingredients:
     found = _Ingredients()
     for check in checks:
         for atom in atoms(check):
             _gather(atom, found)
-    while True:
-        yield _part(found, chance)
+    return found
 
 
 def passing_and_failing(check: Check) -> tuple[Evidence | None, Evidence | None]:
@@ -90,15 +95,52 @@ def passing_and_failing(check: Check) -> tuple[Evidence | None, Evidence | None]
     return found.get(Outcome.CONFORMS), found.get(Outcome.VIOLATED)
 
 
-def contradiction(one: Check, other: Check) -> Evidence | None:
-    """Return a made-up part of which two checks say the opposite, None where none was found."""
-    parts = made_up([one, other], random.Random(0))
+def contradiction(written: Check, read: Check) -> Evidence | None:
+    """Return a made-up part of which two checks say the opposite, None where none was found.
+
+    `written` is the check of an engineer, who names labels and fields as the station records them;
+    `read` has the words of the clause. The parts are as a station would record them.
+    """
+    found = _as_recorded(_spoken_of([written]), _spoken_of([read]), written)
+    if found is None:
+        return None
+    chance = random.Random(0)
+    world = World(sure_at=0.0, missing="fail", zones=tuple(sorted(found.zones)))
     for _ in range(TRIES):
-        part = next(parts)
-        outcomes = {says(one, part).outcome, says(other, part).outcome}
+        part = _part(found, chance)
+        outcomes = {says(check, part, world).outcome for check in (written, read)}
         if outcomes == {Outcome.CONFORMS, Outcome.VIOLATED}:
             return part
     return None
+
+
+def _as_recorded(own: _Ingredients, read: _Ingredients, written: Check) -> _Ingredients | None:
+    """Return what a station's parts may have; None where the two cannot be compared.
+
+    That a print stands in a field of some name only the recipe's patterns tell.
+    """
+    for known, words in ((own.fields, read.fields), (own.dates, read.dates)):
+        if known and {_plain(name) for name in words} - {_plain(name) for name in known}:
+            return None
+    if isinstance(written, TextCheck | DateCheck) and read.wordings:
+        return None
+    named = isinstance(written, CodeCheck) and not written.symbologies
+    return _Ingredients(
+        labels=own.labels or read.labels,
+        zones=own.zones | read.zones,
+        lengths=own.lengths | read.lengths,
+        counts=own.counts | read.counts,
+        wordings=own.wordings | read.wordings,
+        fields=own.fields or read.fields,
+        dates=own.dates or read.dates,
+        days=own.days | read.days,
+        codes=(read.codes or own.codes) if named else (own.codes or read.codes),
+        contents=own.contents | read.contents,
+    )
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").casefold()
 
 
 def irreconcilable(one: Check, other: Check) -> bool:

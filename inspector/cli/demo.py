@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,11 +25,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from inspector.checks import KeyedCheck
 from inspector.cli.dashboard import dashboard_process
 from inspector.cli.inspect import STYLES
 from inspector.domain import Decision
 from inspector.errors import BrokerError, InspectorError, StorageError
-from inspector.settings import PACKAGE, load_station, shipped_configs
+from inspector.reading import in_words
+from inspector.settings import PACKAGE, load_recipe, load_station, shipped_configs
 from inspector.storage.database import upgrade
 
 FOLDER = Path("inspector-demo")
@@ -74,6 +76,7 @@ def run_demo(*, parts: int | None, with_dashboard: bool, keep: bool, as_json: bo
             os.environ["INSPECTOR_DEMO_MQTT_PORT"] = str(port)
             settings = load_station(station_file)
             upgrade(settings.database)
+            console.print(readings(settings.recipes))
             console.print("starting the station: loading and checking the models …")
             station = stack.enter_context(
                 _process("run", str(station_file), log=FOLDER / "station.log")
@@ -110,6 +113,18 @@ def run_demo(*, parts: int | None, with_dashboard: bool, keep: bool, as_json: bo
         and summary["escapes"] == 0
     )
     return 0 if good else 1
+
+
+def readings(recipes: Sequence[str]) -> Table:
+    """Return the clauses that were read from their words, as they bind in these recipes."""
+    table = Table(title="clauses read from their words, approved by a person", title_justify="left")
+    for heading in ("recipe", "clause", "its words", "read as"):
+        table.add_column(heading)
+    for name in recipes:
+        for clause in load_recipe(name).standard.clauses:
+            if clause.check is not None and not isinstance(clause.check, KeyedCheck):
+                table.add_row(name, clause.id, clause.text, in_words(clause.check))
+    return table
 
 
 def _prepare(folder: Path, *, keep: bool) -> None:

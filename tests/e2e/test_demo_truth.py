@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from inspector import images
 from inspector.assembly import assemble
+from inspector.checks import KeyedCheck
 from inspector.domain import Context, Decision, Frame
 from inspector.pipeline import Inspector, Models
 from inspector.settings import PACKAGE, load_recipe
@@ -139,7 +141,22 @@ def test_the_shipped_models_agree_with_the_truth_and_let_nothing_escape(models, 
     assert not [w for w in wrong.values() if w[0] == Decision.PASS], wrong
 
 
-@pytest.mark.parametrize("probability", [0.0, 1.0])
-def test_a_judge_that_does_not_look_is_found_out(models, recipes, probability):
-    rate, _ = agreement(with_judge(models, probability), recipes)
+def test_a_judge_that_objects_to_all_is_found_out(models, recipes):
+    rate, _ = agreement(with_judge(models, 1.0), recipes)
     assert rate < AGREEMENT_DUE
+
+
+def test_parts_hang_on_what_was_read_from_the_clauses_words(models, recipes):
+    unread = {
+        name: replace(recipe, standard=replace(recipe.standard, clauses=unread_clauses(recipe)))
+        for name, recipe in recipes.items()
+    }
+    rate, _ = agreement(with_judge(models, 0.0), unread)
+    assert rate < AGREEMENT_DUE
+
+
+def unread_clauses(recipe):
+    return tuple(
+        clause if isinstance(clause.check, KeyedCheck) else replace(clause, check=None)
+        for clause in recipe.standard.clauses
+    )

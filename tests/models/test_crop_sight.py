@@ -53,7 +53,7 @@ def test_what_is_probably_there_makes_one_version() -> None:
 def test_many_doubtful_defects_make_few_versions() -> None:
     chances = tuple(np.linspace(0, 1, 60).tolist())
     found = by_doubt(part(*["open"] * 60), chances)
-    assert len(found) == len(LEVELS)
+    assert 2 < len(found) <= len(LEVELS)
     assert sum(weight for weight, _ in found) == pytest.approx(1)
 
 
