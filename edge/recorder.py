@@ -1,8 +1,8 @@
 """Spool, rows and outbox: what is judged and answered is on disk, whatever ends next.
 
-Before a PASS or FAIL leaves, its candidate is on disk with the decision that is about to leave.
-After that the record thread notes what really left, makes the row with its outbox message in one
-transaction and forgets the spool's copy. The outbox thread publishes records in order and marks
+Before a PASS or FAIL leaves, its candidate is on disk (fsync), and then what is about to leave
+(written only). The record thread makes the row with its outbox message in one transaction and
+forgets the spool's copy. The outbox thread publishes records in order and marks
 them on a good PUBACK only.
 """
 
@@ -14,7 +14,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -115,18 +115,18 @@ class Recorder:
         return self._picture_writers.submit(self._save, frame, inspection_id)
 
     def candidate(self, inspection: Inspection) -> None:
-        """Have on disk what was judged and is about to leave; raises `StorageError`.
+        """Have on disk what was judged; raises `StorageError`.
 
-        A crash between this and the settlement leaves a row that says the decision left: better
-        one too many than a PASS of which no record knows.
+        It says nothing of what leaves: without a settlement its row says that nothing did.
         """
-        self._spool.candidate(
-            replace(
-                inspection,
-                sent_decision=inspection.verdict.decision,
-                sent_at=datetime.now(UTC),
-            )
-        )
+        self._spool.candidate(inspection)
+
+    def leaving(self, settlement: Settlement) -> None:
+        """Note what is about to leave, or what left after all, for whoever finds a crash.
+
+        Written, not fsynced: the candidate, which must not be lost, is on the disk already.
+        """
+        self._try_spool(partial(self._spool.settle, settlement, durable=False))
 
     def finish(self, finished: Finished) -> None:
         """Hand a part over to the record thread."""
@@ -171,7 +171,6 @@ class Recorder:
         if inspection.verdict.decision is Decision.HOLD:
             # a HOLD may leave before anything is on disk, and may replace an earlier candidate
             self._try_spool(partial(self._spool.candidate, inspection))
-        self._try_spool(partial(self._spool.settle, finished.settlement))
         retry_s = RETRY_FIRST_S
         while True:
             try:
@@ -184,6 +183,9 @@ class Recorder:
                 return
             except StorageError as exc:
                 log.error("%s: not recorded yet: %s", inspection.request_id, exc)
+                if retry_s == RETRY_FIRST_S:
+                    # the row would have said it; now the spool must, whatever ends next
+                    self._try_spool(partial(self._spool.settle, finished.settlement))
                 if self._hurry.is_set():
                     return
                 self._hurry.wait(retry_s)

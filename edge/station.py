@@ -21,20 +21,20 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
 from edge import messages
-from edge.answers import Answers, as_answered, settlement_of
+from edge.answers import Answers, settlement_of
 from edge.capture import Camera, Capture
+from edge.conclusion import Conclusions
 from edge.examination import Examiner, InspectorLike
 from edge.intake import Intake
 from edge.mqtt import Link, Message
 from edge.presence import Presence, state_message
-from edge.recorder import Finished, Outbox, Recorder
-from edge.tickets import NS_PER_MS, NS_PER_S, Ticket, Tickets
-from inspector.domain import Decision, Inspection, Reason, Verdict
+from edge.recorder import Outbox, Recorder
+from edge.tickets import NS_PER_S, Ticket, Tickets
+from inspector.domain import Inspection, Reason, Verdict
 from inspector.errors import StorageError
 from inspector.settings import Recipe, StationSettings
 from inspector.storage.files import Pictures
@@ -111,6 +111,7 @@ class Station:
             duplicate_window_s=settings.duplicate_window_s,
             max_open=settings.queue_size + settings.inspect_workers,
         )
+        self._conclusions = Conclusions(tickets=self._tickets, recorder=self._recorder)
         by_name = {recipe.name: recipe for recipe in recipes}
         self._intake = Intake(
             settings,
@@ -343,30 +344,7 @@ class Station:
         """Answer with what was judged, unless it is too late, and have the row made."""
         if self._unfinished.pop(ticket.id, None) is None:
             return  # concluded already, while the station stopped
-        started_ns = time.monotonic_ns()
-        if inspection.verdict.decision is not Decision.HOLD and self._tickets.is_open(ticket):
-            try:
-                self._recorder.candidate(inspection)
-            except StorageError as exc:
-                verdict = Verdict.held(Reason.NOT_RECORDED, str(exc))
-                inspection = replace(inspection, verdict=verdict)
-        recorded_ns = time.monotonic_ns()
-        answer = self._tickets.settle(ticket, inspection.verdict, by="verdict")
-        if inspection.verdict.decision is Decision.HOLD or answer.by != "verdict":
-            log.error("%s: held: %s", ticket.trigger.request_id, inspection.verdict.detail)
-        timings = replace(
-            inspection.timings,
-            record_ms=(recorded_ns - started_ns) / NS_PER_MS,
-            total_ms=(answer.settled_ns - ticket.opened_ns) / NS_PER_MS,
-        )
-        self._recorder.finish(
-            Finished(
-                inspection=replace(
-                    inspection, verdict=as_answered(inspection.verdict, answer), timings=timings
-                ),
-                settlement=settlement_of(answer),
-            )
-        )
+        self._conclusions.conclude(ticket, inspection)
 
     def _time(self) -> None:
         while not self._stopping.is_set():
