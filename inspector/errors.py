@@ -17,6 +17,7 @@
     ├── CameraError              a camera cannot be opened or gave no picture
     │   └── NoFrame              the camera works, and has no picture for this part
     ├── MessageError             a message of the PLC does not keep to the contract
+    ├── AlarmRefused             what was asked of an alarm makes no sense in its state
     ├── BrokerError              the MQTT broker cannot be reached or refuses
     └── PortInUse                the port asked for is taken
 
@@ -122,6 +123,12 @@ class MessageError(InspectorError):
     def __init__(self, message: str, *, request_id: str | None) -> None:
         super().__init__(message)
         self.request_id = request_id
+
+
+class AlarmRefused(InspectorError):
+    """What was asked of an alarm makes no sense in the state that it is in."""
+
+    exit_code = 2
 
 
 class BrokerError(InspectorError):

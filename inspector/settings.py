@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from inspector.alarm_settings import AlarmSettings
 from inspector.checks import (
     Check,
     CodesCheck,
@@ -277,6 +278,7 @@ class StationSettings(Settings):
     cameras: tuple[CameraSettings, ...] = Field(min_length=1)
     recipes: tuple[str, ...] = Field(min_length=1, description="recipes loaded at start")
     mqtt: MqttSettings = MqttSettings()
+    alarms: AlarmSettings = AlarmSettings()
     deadline_ms: int = Field(1000, ge=50, description="answer due after the trigger, by default")
     deadline_max_ms: int = Field(10_000, ge=50, description="the longest a trigger may ask for")
     answer_margin_ms: int = Field(50, ge=5, description="HOLD leaves this long before the deadline")

@@ -51,7 +51,7 @@ class Store:
         A part that is there already, by its id, is left as it is.
         """
         with self._database.writing() as connection:
-            _take_turn(connection)
+            take_turn(connection)
             known = connection.scalar(
                 select(InspectionRow.seq).where(InspectionRow.id == inspection.id)
             )
@@ -152,7 +152,7 @@ class Store:
     def register_model(self, name: str, kind: str, sha256: str, at: datetime) -> None:
         """Note a model that judges from now on; a known one is left as it is."""
         with self._database.writing() as connection:
-            _take_turn(connection)
+            take_turn(connection)
             known = connection.scalar(select(ModelRow.name).where(ModelRow.sha256 == sha256))
             if known is None:
                 connection.execute(
@@ -161,7 +161,7 @@ class Store:
                 )
 
 
-def _take_turn(connection: Connection) -> None:
+def take_turn(connection: Connection) -> None:
     """Wait until no other station is between looking for a row and writing it.
 
     So `seq` grows in commit order too, and a reader that continues after the last `seq` it saw
