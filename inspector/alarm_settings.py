@@ -76,7 +76,7 @@ class PlcAlertSettings(AlarmRule):
     message: str | None = Field(None, description="json: dotted path to the words")
     priority_at: str | None = Field(None, description="json: dotted path to the priority")
     priorities: Mapping[str, PriorityName] = Field(
-        MappingProxyType({}), description="what the values at priority_at mean"
+        {}, description="what the values at priority_at mean"
     )
     active_when: tuple[Flag, ...] = Field(
         (), description="values that mean active; true, 1, on, yes, active, alarm without them"
@@ -87,9 +87,7 @@ class PlcAlertSettings(AlarmRule):
         " but active_when where that is given",
     )
     ids: str | None = Field(None, description="regular expression; other ids are no alerts")
-    texts: Mapping[str, str] = Field(
-        MappingProxyType({}), description="words by id, for payloads that carry none"
-    )
+    texts: Mapping[str, str] = Field({}, description="words by id, for payloads that carry none")
 
     @field_validator("filter")
     @classmethod
@@ -152,7 +150,7 @@ _OWN: Mapping[OwnAlarm, AlarmRule] = MappingProxyType(
 
 class AlarmSettings(_Strict):
     own: Mapping[OwnAlarm, AlarmRule] = Field(
-        MappingProxyType({}), description="priority, effect and delays of the station's own alarms"
+        {}, description="priority, effect and delays of the station's own alarms"
     )
     plc: tuple[PlcAlertSettings, ...] = Field((), description="alerts of PLCs, by topic filter")
     shelve_max_h: float = Field(8, gt=0, le=168, description="nothing is shelved for longer")
