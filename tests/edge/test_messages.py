@@ -108,7 +108,12 @@ def test_a_payload_is_read_back_as_it_was(payload: messages.Payload):
 def test_every_payload_has_a_golden_file_and_a_schema():
     kinds = {kind.SCHEMA.removesuffix("/1") for kind in get_args(messages.Payload)}
     assert {named(payload) for payload in PAYLOADS} == kinds
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == kinds | {"trigger", "record"}
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == kinds | {
+        "trigger",
+        "record",
+        "alarm",
+        "alarm_command",
+    }
 
 
 def test_the_schemas_know_every_reason_and_refusal():
