@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from inspector import errors, settings
+from inspector import alarm_settings, errors, settings
 from inspector.cli import app, db_app, evaluate_app, train_app
 from inspector.domain import Reason
 
@@ -58,6 +58,9 @@ def test_every_reason_says_what_to_do(reason):
         settings.StationSettings,
         settings.CameraSettings,
         settings.MqttSettings,
+        alarm_settings.AlarmSettings,
+        alarm_settings.AlarmRule,
+        alarm_settings.PlcAlertSettings,
         settings.RecipeSettings,
         settings.DetectorSettings,
         settings.StandardSettings,

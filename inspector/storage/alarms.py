@@ -149,9 +149,18 @@ class AlarmStore:
                 },
             )
 
+    def known(self, *, station_id: str | None = None) -> tuple[StationAlarm, ...]:
+        """Return every alarm, the most urgent first."""
+        return self._alarms(station_id, also_normal=True)
+
     def alarms(self, *, station_id: str | None = None) -> tuple[StationAlarm, ...]:
         """Return every alarm that is not normal, the most urgent first."""
-        asked = select(AlarmRow.__table__).where(AlarmRow.state != AlarmState.NORM.value)
+        return self._alarms(station_id, also_normal=False)
+
+    def _alarms(self, station_id: str | None, *, also_normal: bool) -> tuple[StationAlarm, ...]:
+        asked = select(AlarmRow.__table__)
+        if not also_normal:
+            asked = asked.where(AlarmRow.state != AlarmState.NORM.value)
         if station_id is not None:
             asked = asked.where(AlarmRow.station_id == station_id)
         asked = asked.order_by(AlarmRow.priority, AlarmRow.raised_at.desc(), AlarmRow.alarm_id)
