@@ -37,10 +37,13 @@ class Conclusions:
         *,
         tickets: Tickets,
         recorder: Recorder,
+        concluded: Callable[[Answer, Inspection], None] = lambda _answer, _inspection: None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
+        """`concluded` is told each answer that counts, with the part as it is recorded."""
         self._tickets = tickets
         self._recorder = recorder
+        self._concluded = concluded
         self._clock_ns = clock_ns
 
     def conclude(self, ticket: Ticket, inspection: Inspection) -> Answer:
@@ -74,14 +77,11 @@ class Conclusions:
             record_ms=(recorded_ns - started_ns) / NS_PER_MS,
             total_ms=(answer.settled_ns - ticket.opened_ns) / NS_PER_MS,
         )
-        self._recorder.finish(
-            Finished(
-                inspection=replace(
-                    inspection, verdict=as_answered(inspection.verdict, answer), timings=timings
-                ),
-                settlement=settlement,
-            )
+        inspection = replace(
+            inspection, verdict=as_answered(inspection.verdict, answer), timings=timings
         )
+        self._recorder.finish(Finished(inspection=inspection, settlement=settlement))
+        self._concluded(answer, inspection)
         return answer
 
     def _note_leaving(self, ticket: Ticket, verdict: Verdict) -> Settlement | None:

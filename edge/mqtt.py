@@ -17,6 +17,7 @@ import logging
 import math
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -109,6 +110,7 @@ class Link:
         self._stall_ms = stall_ms
         self._tokens = itertools.count(1)
         self._up: _Connection | None = None
+        self._newest: _Connection | None = None  # stays until the thread has closed it
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name=f"mqtt-{client_id}", daemon=True)
 
@@ -121,10 +123,29 @@ class Link:
     def name(self) -> str:
         return self._thread.name
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread that keeps the link up still runs."""
-        return self._thread.is_alive()
+    def trouble(self) -> str | None:
+        """Return why the connection must be renewed, None where it need not.
+
+        A broker that hangs acknowledges nothing, long before the keepalive notices; and where
+        paho's own thread has ended, the connection stays "up" and nothing moves.
+        """
+        connection = self._up
+        if self._thread.ident is not None and not self._thread.is_alive():
+            return "the thread that keeps the connection up has ended"
+        return None if connection is None else connection.trouble()
+
+    def renew(self) -> None:
+        """Give the connection up and make another."""
+        connection = self._up
+        if connection is not None:
+            connection.why_lost = "it moved nothing any more"
+            self._up = None
+            connection.lost.set()
+        if self._thread.ident is not None and not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._keep_up, name=self._thread.name, daemon=True
+            )
+            self._thread.start()
 
     def start(self) -> None:
         """Connect; raise `BrokerError` where the broker cannot be reached or refuses."""
@@ -148,7 +169,7 @@ class Link:
     def stop(self, *, farewell: Message | None = None, timeout_s: float = 2.0) -> None:
         """Publish `farewell` in place of the last will and disconnect."""
         self._stopping.set()
-        connection, self._up = self._up, None
+        connection, self._up = self._up or self._newest, None
         if connection is not None:
             connection.close(farewell=farewell, timeout_s=timeout_s)
         if self._thread.ident is not None:
@@ -167,18 +188,18 @@ class Link:
         raise refused
 
     def _announce(self, connection: _Connection) -> None:
-        self._up = connection
+        self._up = self._newest = connection
         self._on_change(True)
 
     def _keep_up(self) -> None:
         retry_s = RETRY_FIRST_S
         while not self._stopping.is_set():
-            connection = self._up
+            connection = self._newest
             if connection is not None:
                 connection.lost.wait()
                 if self._stopping.is_set():
                     return
-                self._up = None
+                self._up = self._newest = None
                 connection.close()
                 log.warning("%s: broker connection lost: %s", self._client_id, connection.why_lost)
                 self._on_change(False)
@@ -193,6 +214,34 @@ class Link:
             retry_s = RETRY_FIRST_S
             self.reconnects += 1
             self._announce(connection)
+
+
+def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
+    """Return what checks the broker and, with a certificate, shows who the station is.
+
+    Raises `BrokerError` that names the file which does not serve.
+    """
+    named = settings.ca_file or "the system's certificates"
+    try:
+        context = ssl.create_default_context(
+            cafile=None if settings.ca_file is None else str(settings.ca_file)
+        )
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.cert_file is not None:
+            named = f"{settings.cert_file} with {settings.key_file}"
+            context.load_cert_chain(
+                str(settings.cert_file), str(settings.key_file), password=_no_password
+            )
+    except (OSError, ValueError) as exc:
+        raise BrokerError(
+            f"expected {named} to hold certificate and key in PEM, found {exc}; "
+            "correct mqtt.ca_file, cert_file and key_file"
+        ) from exc
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("a key with a password, which a station that starts by itself cannot ask for")
 
 
 class _OtherProtocol(Exception):
@@ -219,6 +268,7 @@ class _Connection:
         self._denied: tuple[str, ...] = ()
         # token per packet id: a PUBACK may arrive before publish() returns, so both sides look
         self._tokens: dict[int, int] = {}
+        self._sent_ns: dict[int, int] = {}
         self._early: dict[int, Receipt] = {}
         self._tokens_lock = threading.Lock()
         self._client = paho.Client(
@@ -235,6 +285,8 @@ class _Connection:
         if link._will is not None:
             will = link._will
             self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if self._settings.tls:
+            self._client.tls_set_context(_tls_context(self._settings))
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
@@ -249,6 +301,12 @@ class _Connection:
         try:
             # on v5, too, a client's first connection is a clean start, and there is no second
             self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
+        except ssl.SSLError as exc:
+            raise BrokerError(
+                f"expected a broker with a good certificate at {where}, found "
+                f"{getattr(exc, 'verify_message', '') or exc.reason or exc}; renew the "
+                "certificate, correct mqtt.ca_file, or check that this port speaks TLS"
+            ) from exc
         except (OSError, ValueError) as exc:
             raise BrokerError(
                 f"expected an MQTT broker at {where}, found none ({exc}); "
@@ -270,6 +328,8 @@ class _Connection:
                 f"{str(self._refused)!r}; correct mqtt.username and the password"
             )
         found = str(self._refused) if self._refused is not None else "no answer to CONNECT"
+        if self._settings.tls and self._refused is None:
+            found += ", or no trust in the station's certificate"
         raise _OtherProtocol(
             BrokerError(
                 f"expected an MQTT broker at {where}, found {found!r}; "
@@ -293,6 +353,7 @@ class _Connection:
             early = self._early.pop(taken.mid, None)
             if early is None:
                 self._tokens[taken.mid] = token
+                self._sent_ns[taken.mid] = time.monotonic_ns()
         if early is not None:
             self._link.receipts.put(
                 Receipt(
@@ -300,6 +361,19 @@ class _Connection:
                 )
             )
         return True
+
+    def trouble(self) -> str | None:
+        thread = self._client._thread
+        if not self.lost.is_set() and (thread is None or not thread.is_alive()):
+            return "the connection's network thread has ended"
+        with self._tokens_lock:
+            oldest_ns = min(self._sent_ns.values(), default=None)
+        if oldest_ns is None:
+            return None
+        waits_s = (time.monotonic_ns() - oldest_ns) / 1e9
+        if waits_s <= self._settings.keepalive_s:
+            return None
+        return f"the broker has acknowledged nothing for {waits_s:.1f} s"
 
     def close(self, *, farewell: Message | None = None, timeout_s: float = 2.0) -> None:
         if farewell is not None:
@@ -367,6 +441,7 @@ class _Connection:
         delivered = reason.value < FAILURE
         heard = reason.value != NO_MATCHING_SUBSCRIBERS
         with self._tokens_lock:
+            self._sent_ns.pop(mid, None)
             token = self._tokens.pop(mid, None)
             if token is None:
                 self._early[mid] = Receipt(

@@ -21,7 +21,7 @@ from uuid import UUID
 from inspector.domain import Decision, Inspection
 from inspector.errors import StorageError
 from inspector.storage.failures import naming_the_path
-from inspector.storage.files import fsync_folder
+from inspector.storage.files import fsync_folder, write_probe
 from inspector.storage.records import (
     decision_from_json,
     decision_to_json,
@@ -95,10 +95,11 @@ class Spool:
         self.folder = folder
         with naming_the_path(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            # found now, and not with the first part
-            probe = folder / ".writable"
-            probe.write_bytes(b"")
-            probe.unlink()
+        self.probe()  # found now, and not with the first part
+
+    def probe(self) -> None:
+        """Write and remove a small file; raises `StorageFull` or `StorageError`."""
+        write_probe(self.folder)
 
     def open_ticket(self, ticket: OpenTicket) -> None:
         """Note that a ticket is open, before anybody is told that it was accepted."""

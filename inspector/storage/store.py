@@ -93,6 +93,18 @@ class Store:
         with self._database.reading() as connection:
             return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
 
+    def outbox_waiting(self, station_id: str) -> tuple[int, datetime | None]:
+        """Return how many records of a station are unpublished, and the oldest one's trigger."""
+        asked = select(func.count(), func.min(OutboxRow.seq)).where(
+            ~OutboxRow.published, OutboxRow.station_id == station_id
+        )
+        with self._database.reading() as connection:
+            waiting, oldest = connection.execute(asked).one()
+            oldest_at = connection.scalar(
+                select(InspectionRow.triggered_at).where(InspectionRow.seq == oldest)
+            )
+            return waiting, oldest_at
+
     def mark_published(self, seqs: tuple[int, ...]) -> None:
         """Note that the broker has acknowledged these records."""
         if not seqs:
