@@ -16,6 +16,7 @@
     │   └── RecordRefused        the database will never take this record as it is
     ├── CameraError              a camera cannot be opened or gave no picture
     │   └── NoFrame              the camera works, and has no picture for this part
+    │       └── StaleFrame       it has one that may be the previous part's
     ├── MessageError             a message of the PLC does not keep to the contract
     ├── AlarmRefused             what was asked of an alarm makes no sense in its state
     ├── BrokerError              the MQTT broker cannot be reached or refuses
@@ -113,6 +114,10 @@ class CameraError(InspectorError):
 
 class NoFrame(CameraError):
     """The camera works, and has no picture for this part."""
+
+
+class StaleFrame(NoFrame):
+    """The camera works, and its newest picture may show the previous part."""
 
 
 class MessageError(InspectorError):

@@ -7,11 +7,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.capture import FrameSlot, Shot
+from edge.capture import CameraStatus, FrameSlot, Shot
 from inspector import images
 from inspector.domain import Frame
 from inspector.errors import CameraError, NoFrame
-from inspector.settings import PART_PATTERN, VIEW_PATTERN, CameraSettings
+from inspector.settings import PART_PATTERN, VIEW_PATTERN
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -28,12 +28,12 @@ class FolderCamera:
         self.slot = FrameSlot()
         self._folder = folder
         self._seq = itertools.count(1)
-
-    @classmethod
-    def from_settings(cls, settings: CameraSettings) -> FolderCamera:
-        return cls(camera_id=settings.id, folder=settings.folder)
+        self._received = 0
 
     def open(self) -> None:
+        """Do nothing: a share that is not mounted yet may be at the next part."""
+
+    def require(self, timeout_s: float = 0) -> None:  # noqa: ARG002  a folder is there or not
         """Raise `CameraError` where there is no such folder."""
         if not self._folder.is_dir():
             raise CameraError(
@@ -43,7 +43,7 @@ class FolderCamera:
 
     def trigger(self, shot: Shot) -> None:
         """Put the picture of that part and view into the slot."""
-        self.open()
+        self.require()
         bgr = images.read(self._file(shot), bit_depth=shot.bit_depth)
         self.slot.put(
             Frame(
@@ -54,6 +54,22 @@ class FolderCamera:
                 bgr=bgr,
             )
         )
+        self._received += 1
+
+    def abandon(self) -> None:
+        """Do nothing: no picture of a folder comes late."""
+
+    def status(self) -> CameraStatus:
+        try:
+            self.require()
+        except CameraError as exc:
+            return CameraStatus(
+                camera_id=self.id, is_up=False, detail=str(exc), received=self._received
+            )
+        return CameraStatus(camera_id=self.id, is_up=True, received=self._received)
+
+    def restart(self) -> None:
+        """Do nothing: there is no reader."""
 
     def close(self) -> None:
         """Do nothing: a folder is not held open."""
