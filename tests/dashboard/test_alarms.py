@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from dashboard_pages import Open, button, words
-from dashboard_seeding import Plant
+from dashboard_seeding import Plant, part
 from streamlit.testing.v1 import AppTest
 
 from inspector.alarms import (
@@ -179,3 +179,14 @@ def test_malformed_alerts_are_shown_also_when_their_alarm_is_over(
     )
     note(store, ChangeKind.CLEARED, cleared(seen, at=datetime.now(UTC)))
     assert "7 since the start" in words(open_page("alarms"))
+
+
+def test_live_says_what_holds_parts_and_what_waits_for_a_person(
+    plant: Plant, store: AlarmStore, open_page: Open
+):
+    plant.store.record(part(datetime.now(UTC)))
+    assert "acknowledged" not in words(open_page("live"))
+    up(store)
+    shown = words(open_page("live"))
+    assert "<b>camera_lost.top</b> holds every part: no &lt;answer&gt;" in shown
+    assert "1 alarm waits to be acknowledged" in shown

@@ -200,6 +200,33 @@ def test_sparkplug_that_says_no_condition_is_a_mistake(
     assert said in found.mistakes[0]
 
 
+# Encoded by another implementation: npm's sparkplug-payload (Tahu). The birth names bdSeq, Node
+# Control/Rebirth, Alarms/Guard open (Boolean true, alias 5), Alarms/Air (Int32 0, alias 6),
+# Alarms/Text (String "on") and Speed (Float 17.5); the data says alias 5 is false, without a name.
+TAHU_BIRTH = bytes.fromhex(
+    "0880d095ffbc31120b0a05626453657120085803121a0a144e6f646520436f6e74726f6c2f52656269727468200b70"
+    "0012200a11416c61726d732f4775617264206f70656e10051880d095ffbc31200b700112190a0a416c61726d732f41"
+    "697210061880d095ffbc312003500012150a0b416c61726d732f546578741008200c7a026f6e12100a055370656564"
+    "100720096500008c411800"
+)
+TAHU_DATA = bytes.fromhex("08e8d795ffbc31120f0a00100518e8d795ffbc31200b70001801")
+
+
+def test_sparkplug_of_another_implementation_is_read():
+    other = AlertReader(SPARKPLUG.rule)
+    born = other.read("spBv1.0/G/NBIRTH/n1", TAHU_BIRTH)
+    assert [(alert.message, alert.active) for alert in born.alerts] == [
+        ("n1/Alarms/Guard open", True),
+        ("n1/Alarms/Air", False),
+        ("n1/Alarms/Text", True),
+    ]
+    later = other.read("spBv1.0/G/NDATA/n1", TAHU_DATA)
+    assert [(alert.message, alert.active) for alert in later.alerts] == [
+        ("n1/Alarms/Guard open", False)
+    ]
+    assert (born.mistakes, later.mistakes) == ((), ())
+
+
 def test_sparkplug_commands_say_nothing():
     assert metrics("NCMD", ("Alarms/Hot", 7, True)) == Alerts()
 
