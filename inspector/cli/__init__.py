@@ -31,6 +31,8 @@ evaluate_app = typer.Typer(help="Measure a model on known data.", no_args_is_hel
 export_app = typer.Typer(help="Make a model faster on what a station has.", no_args_is_help=True)
 db_app = typer.Typer(help="Create, migrate and check the database.", no_args_is_help=True)
 standard_app = typer.Typer(help="Read a quality standard into checks.", no_args_is_help=True)
+cameras_app = typer.Typer(help="Find cameras and try them.", no_args_is_help=True)
+app.add_typer(cameras_app, name="cameras", rich_help_panel="The line")
 app.add_typer(standard_app, name="standard", rich_help_panel="By hand")
 app.add_typer(train_app, name="train", rich_help_panel="Models")
 app.add_typer(evaluate_app, name="evaluate", rich_help_panel="Models")
@@ -120,6 +122,31 @@ def plc(
 
 
 @app.command(rich_help_panel="The line")
+def prove(
+    triggers: Annotated[int, typer.Option(min=20, help="parts on the line")] = 500,
+    faults: Annotated[str, typer.Option(help="all, none, or kinds joined by commas")] = "all",
+    seed: Annotated[int, typer.Option(help="decides when which fault strikes")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="keep logs and records here; a new or empty folder")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="keep them in ./inspector-proof")] = False,
+    json: Json = False,
+) -> None:
+    """Prove what the station promises: real processes under a schedule of faults, counted.
+
+    Ends with 1 where an answer was late or missing, a record lost or doubled. Needs root to fill a
+    disk of its own; that fault is left out elsewhere.
+    """
+    from inspector.cli.prove import prove as run_proof
+
+    sys.exit(
+        run_proof(
+            triggers=triggers, faults=faults, seed=seed, folder=folder, keep=keep, as_json=json
+        )
+    )
+
+
+@app.command(rich_help_panel="The line")
 def dashboard(
     station: Annotated[
         Path | None, typer.Argument(metavar="[STATION.yaml]", help="shows that station's records")
@@ -138,6 +165,53 @@ def dashboard(
     if url is None or records is None:
         raise typer.BadParameter("expected STATION.yaml, or both --url and --records")
     sys.exit(serve(url=url, records=records, port=port))
+
+
+CameraId = Annotated[
+    str | None, typer.Option("--camera", help="id of the camera; the first if left out")
+]
+
+
+@cameras_app.command("list")
+def list_cameras_command(
+    driver: Annotated[
+        str | None, typer.Option(help="opencv, genicam, basler or aravis; all if left out")
+    ] = None,
+    producer: Annotated[Path | None, typer.Option(help="GenTL producer (.cti) for genicam")] = None,
+    json: Json = False,
+) -> None:
+    """Show the cameras that the installed drivers see, as a station file names them."""
+    from inspector.cli.cameras import list_cameras
+
+    sys.exit(list_cameras(driver=driver, producer=producer, as_json=json))
+
+
+@cameras_app.command("test")
+def test_camera_command(
+    station: StationFile,
+    camera: CameraId = None,
+    triggers: Annotated[int, typer.Option(min=1, help="how often to fire")] = 20,
+    json: Json = False,
+) -> None:
+    """Fire a camera N times; ends with 1 unless N distinct frames came."""
+    from inspector.cli.cameras import test_camera
+
+    sys.exit(test_camera(station, camera_id=camera, triggers=triggers, as_json=json))
+
+
+@cameras_app.command("snap")
+def snap_command(
+    station: StationFile,
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="where to write the picture")],
+    camera: CameraId = None,
+    part: Annotated[str | None, typer.Option(help="part id, for a folder")] = None,
+    view: Annotated[str | None, typer.Option(help="view, for a folder")] = None,
+    recipe: Annotated[str | None, typer.Option(help="check the picture by this recipe")] = None,
+) -> None:
+    """Take one picture and print what a recipe's `frame` limits; ends with 1 if it is refused."""
+    from inspector.cli.cameras import snap
+
+    sys.exit(snap(station, out, camera_id=camera, part_id=part, view=view, recipe_name=recipe))
 
 
 # --- single pictures and cases ----------------------------------------------------------------
