@@ -60,6 +60,7 @@ class AlarmLine:
             self._watch.look()
             self._alarms.tick()
             self._publish()
+            self._read_receipts()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -102,6 +103,13 @@ class AlarmLine:
         unsent = tuple(alarm.id for alarm in waiting if not self._told(alarm))
         if unsent:
             self._alarms.tell_again(unsent)
+
+    def _read_receipts(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                receipt = self._link.receipts.get_nowait()
+                if receipt is not None and not receipt.delivered:
+                    log.error("the broker refused the state of an alarm: %s", receipt.detail)
 
     def _told(self, alarm: Alarm) -> bool:
         message = Message(

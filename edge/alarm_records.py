@@ -24,19 +24,28 @@ POLL_S = 0.5
 RETRY_MAX_S = 5.0
 REWORD_EVERY_S = 5.0
 MOST_AT_ONCE = 200
+MOST_IN_MEMORY = 10_000  # more wait in the journal alone
 
 
 class AlarmRecords:
     """Keeps the alarms of one station; `run` is the body of one thread."""
 
     def __init__(
-        self, *, alarms: Alarms, store: AlarmStore, journal: AlarmJournal, station_id: str
+        self,
+        *,
+        alarms: Alarms,
+        store: AlarmStore,
+        journal: AlarmJournal,
+        station_id: str,
+        most_in_memory: int = MOST_IN_MEMORY,
     ) -> None:
         self._alarms = alarms
         self._store = store
         self._journal = journal
         self._station_id = station_id
+        self._most_in_memory = most_in_memory
         self._waiting: list[AlarmChange] = []
+        self._more_in_journal = False
         self._reworded_at = time.monotonic()
         self._stopping = threading.Event()
 
@@ -87,13 +96,27 @@ class AlarmRecords:
             pass
         try:
             self._journal.add(tuple(taken))
+            has_all = True
         except StorageError as exc:
             log.error("alarms: %s", exc)  # the database may still take them
-        self._waiting += taken
+            has_all = False
+        if has_all and len(self._waiting) >= self._most_in_memory:
+            self._more_in_journal = self._more_in_journal or bool(taken)
+        else:
+            self._waiting += taken
 
     def _flush(self) -> None:
         if not self._waiting:
             return
+        self._record_waiting()
+        if self._more_in_journal:
+            # with those that the database has already, which it leaves as they are
+            self._waiting = list(self._journal.read())
+            self._more_in_journal = False
+            self._record_waiting()
+        self._journal.clear()
+
+    def _record_waiting(self) -> None:
         while self._waiting:
             some = tuple(self._waiting[:MOST_AT_ONCE])
             try:
@@ -104,7 +127,6 @@ class AlarmRecords:
                 else:  # find the one, so that it keeps no other waiting
                     self._record_singly(some)
             del self._waiting[: len(some)]
-        self._journal.clear()
 
     def _record_singly(self, changes: tuple[AlarmChange, ...]) -> None:
         for change in changes:

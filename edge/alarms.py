@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 # What was active when the last run ended has this long to be found active again.
 START_GRACE_S = 10
 MALFORMED = "alerts_malformed"
+MAX_WORDS = 300
 _KINDS = {
     Action.ACK: ChangeKind.ACKNOWLEDGED,
     Action.SHELVE: ChangeKind.SHELVED,
@@ -229,7 +230,7 @@ class Alarms:
             condition = Delayed(
                 on_delay_ns=_ns(rule.on_delay_s), off_delay_ns=_ns(rule.off_delay_s)
             )
-        at_ns = self._clock_ns()
+        at_ns, detail = self._clock_ns(), _storable(detail)
         # first what was told before: a condition that held for its delay has been an alarm
         told = condition.settled(at_ns).told(raw, detail=detail, at_ns=at_ns).settled(at_ns)
         self._conditions[name] = told
@@ -316,6 +317,11 @@ class Alarms:
 
 def _acts(alarm: Alarm, effect: Effect) -> bool:
     return alarm.effect is effect and alarm.takes_effect
+
+
+def _storable(words: str) -> str:
+    """Return words that JSON and databases take: half characters come from PLCs and from paths."""
+    return words[:MAX_WORDS].encode("utf-8", "replace").decode()
 
 
 def _ns(seconds: float) -> int:

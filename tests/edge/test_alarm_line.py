@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,8 @@ from hypothesis import strategies as st
 from edge import messages
 from edge.alarm_desk import AlarmDesk
 from edge.alarm_messages import encode_alarm, parse_command
+from edge.alarm_records import AlarmRecords
+from edge.alarms import Alarms
 from edge.mqtt import Arrival, Message
 from inspector.alarms import Action, Alarm, AlarmCommand, AlarmState, ChangeKind, raised
 from inspector.errors import MessageError
@@ -34,7 +37,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCHEMAS = Path(messages.__file__).parent / "schemas"
 ALARMS = {
     "own": {"camera_lost": {"effect": "hold", "off_delay_s": 0}},
-    "plc": [{"name": "plc", "filter": "plant/plc/+", "effect": "hold"}],
+    "plc": [{"name": "plc", "filter": "plant/plc/+", "effect": "hold", "message": "text"}],
 }
 
 
@@ -188,6 +191,43 @@ def test_a_database_that_is_away_loses_no_line_of_the_history(
     shutil.copy(tmp_path / "left.jsonl", settings.records / "alarms.jsonl")
     AlarmDesk(settings, database=database).recover()
     assert len(kinds(database)) == 6
+
+
+def test_more_changes_than_memory_takes_wait_in_the_journal_in_their_order(
+    settings: StationSettings, database: Database
+):
+    alarms = Alarms(settings.alarms)
+    records = AlarmRecords(
+        alarms=alarms,
+        store=AlarmStore(database),
+        journal=AlarmJournal(settings.records / "alarms.jsonl"),
+        station_id="line1",
+        most_in_memory=2,
+    )
+    records.recover()
+    with database.writing(), ThreadPoolExecutor(1) as thread:
+        ended = thread.submit(records.run)
+        for count in range(1, 4):
+            alarms.condition("camera_lost.top", True, f"lost {count}")
+            alarms.condition("camera_lost.top", False)
+            await_that(lambda: alarms.changes.empty())
+        assert records.unrecorded <= 2
+        # the database is still away when the station stops
+        records.stop()
+        ended.result(30)
+    again = AlarmDesk(settings, database=database)
+    again.recover()
+    assert kinds(database) == [ChangeKind.RAISED, ChangeKind.CLEARED] * 3
+    assert again.alarms.all()[0].message == "lost 3"
+
+
+def test_words_with_half_characters_reach_topic_journal_and_database(
+    settings: StationSettings, database: Database, plc: LinePlc
+):
+    with running_desk(settings, database):
+        say(plc, "plant/plc/guard", b'{"active": true, "text": "a\\ud800b"}')
+        Told(plc).has("plc.guard", "UNACK")
+    assert AlarmStore(database).load("line1")[0].message == "a?b"
 
 
 def test_what_a_kill_left_in_the_journal_is_recorded_at_the_next_start(
