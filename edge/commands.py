@@ -54,7 +54,7 @@ class Commands:
         except MessageError as exc:
             self.bad += 1
             log.warning("%s not understood: %s", topic, exc)
-            self._recorder.note_event("MALFORMED", f"{topic}: {exc}")
+            self._recorder.note_event("MALFORMED", f"{topic}: {exc}", is_minor=True)
         return True
 
     def _replay(self, order: messages.ReplayOrder) -> None:

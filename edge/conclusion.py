@@ -70,7 +70,7 @@ class Conclusions:
                 "%s: held: %s",
                 ticket.trigger.request_id,
                 inspection.verdict.detail,
-                extra={"request_id": ticket.trigger.request_id, "inspection_id": str(ticket.id)},
+                extra=ticket.ids,
             )
         timings = replace(
             inspection.timings,

@@ -94,7 +94,9 @@ class Inspecting:
                 try:
                     inspection = examiner.examine(ticket)
                 except Exception as exc:
-                    log.exception("%s: inspection failed", ticket.trigger.request_id)
+                    log.exception(
+                        "%s: inspection failed", ticket.trigger.request_id, extra=ticket.ids
+                    )
                     failed = Verdict.held(Reason.MODEL_FAILED, f"{type(exc).__name__}: {exc}")
                     inspection = held(ticket.note, failed)
             with turn.work("the record"):

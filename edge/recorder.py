@@ -29,6 +29,7 @@ from inspector.storage.store import Store
 log = logging.getLogger(__name__)
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
+MINOR_BURST, MINOR_PER_S = 20, 2
 PROBE_EVERY_S = 5.0  # a healthy disk; one that refused is asked at each look
 
 
@@ -47,6 +48,35 @@ class Event:
     kind: str
     detail: str
     at: datetime
+
+
+class _Trickle:
+    """Lets `MINOR_BURST` through at once and `MINOR_PER_S` a second after that."""
+
+    def __init__(self, clock_ns: Callable[[], int]) -> None:
+        self._clock_ns = clock_ns
+        self._lock = threading.Lock()
+        self._level = 0.0
+        self._seen_ns = clock_ns()
+        self._left_out = 0
+
+    def take(self) -> bool:
+        with self._lock:
+            now_ns = self._clock_ns()
+            run_out = (now_ns - self._seen_ns) / NS_PER_S * MINOR_PER_S
+            self._level = max(0.0, self._level - run_out)
+            self._seen_ns = now_ns
+            if self._level >= MINOR_BURST:
+                self._left_out += 1
+                return False
+            self._level += 1
+            return True
+
+    def left_out(self) -> int:
+        """Return how many were left out since this was asked."""
+        with self._lock:
+            left_out, self._left_out = self._left_out, 0
+            return left_out
 
 
 class Recorder:
@@ -86,6 +116,7 @@ class Recorder:
         self._probed_ns: int | None = None
         self._refused: str | None = None
         self._free_mb = 0
+        self._minor = _Trickle(clock_ns)
         self._unrecorded = 0
         self._counting = threading.Lock()
         self._hurry = threading.Event()
@@ -186,8 +217,16 @@ class Recorder:
         """Hand over what left for a part that is still being worked on."""
         self._work.put(settlement)
 
-    def note_event(self, kind: str, detail: str) -> None:
-        """Hand over what happened to the station."""
+    def note_event(self, kind: str, detail: str, *, is_minor: bool = False) -> None:
+        """Hand over what happened to the station.
+
+        Of minor events, such as messages that cannot be read, only so many a second are kept: who
+        floods the station must not fill its database, nor keep the parts' rows waiting.
+        """
+        if is_minor and not self._minor.take():
+            return
+        if is_minor and (left_out := self._minor.left_out()):
+            detail = f"{detail} (and {left_out} more before)"
         self._work.put(Event(kind=kind, detail=detail, at=datetime.now(UTC)))
 
     def run(self, turn: Turn) -> None:
@@ -252,11 +291,18 @@ class Recorder:
                 break
             except RecordRefused as exc:
                 # one record must not keep all the others waiting
-                log.error("%s: not recorded: %s", inspection.request_id, exc)
+                log.error(
+                    "%s: not recorded: %s", inspection.request_id, exc, extra=_ids(inspection)
+                )
                 self._try_spool(lambda: self._spool.set_aside(inspection.id))
                 return
             except StorageError as exc:
-                log.error("%s: not recorded yet: %s", inspection.request_id, exc)
+                log.error(
+                    "%s: not recorded yet: %s",
+                    inspection.request_id,
+                    exc,
+                    extra=_ids(inspection),
+                )
                 if retry_s == RETRY_FIRST_S:
                     # the row would have said it; now the spool must, whatever ends next
                     self._try_spool(partial(self._spool.settle, finished.settlement))
@@ -281,3 +327,7 @@ class Recorder:
             write()
         except StorageError as exc:
             log.warning("spool: %s", exc)
+
+
+def _ids(inspection: Inspection) -> dict[str, str]:
+    return {"request_id": inspection.request_id, "inspection_id": str(inspection.id)}

@@ -333,7 +333,11 @@ class Station:
         for answer in self._tickets.settle_all(
             Verdict.held(Reason.STOPPING, "the station is stopping"), by="stopping"
         ):
-            log.warning("%s: held, the station is stopping", answer.ticket.trigger.request_id)
+            log.warning(
+                "%s: held, the station is stopping",
+                answer.ticket.trigger.request_id,
+                extra=answer.ticket.ids,
+            )
         self._opened.put(None)
         for _ in self._inspecting:
             self._waiting.put(None)
@@ -539,7 +543,11 @@ class Station:
         while not self._stopping.is_set() and not turn.ended():
             with turn.work("the answers that are due"):
                 for answer in self._tickets.settle_next_due(wait_s=0.2):
-                    log.error("%s: deadline missed", answer.ticket.trigger.request_id)
+                    log.error(
+                        "%s: deadline missed",
+                        answer.ticket.trigger.request_id,
+                        extra=answer.ticket.ids,
+                    )
                     self._recorder.note_settlement(settlement_of(answer))
                     self._desk.watch.answered(answer.verdict)
 

@@ -31,7 +31,7 @@ KINDS = {
 }
 """What each fault is, as README lists them."""
 
-TRIGGERS_PER_ROUND = 500  # each fault strikes once in so many triggers
+TRIGGERS_PER_ROUND = 2000  # each fault strikes once in so many triggers, and once at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,8 +90,8 @@ def write_down_each_fsync(control: Path) -> None:
         control / DURABLE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
     )
 
-    def noted(file: int | HasFileno) -> None:
-        descriptor = file if isinstance(file, int) else file.fileno()
+    def noted(fd: int | HasFileno) -> None:
+        descriptor = fd if isinstance(fd, int) else fd.fileno()
         status = os.fstat(descriptor)
         fsync(descriptor)
         if S_ISREG(status.st_mode):

@@ -123,7 +123,7 @@ def plc(
 
 @app.command(rich_help_panel="The line")
 def prove(
-    triggers: Annotated[int, typer.Option(min=20, help="parts on the line")] = 500,
+    triggers: Annotated[int, typer.Option(min=20, help="at least so many parts")] = 500,
     faults: Annotated[str, typer.Option(help="all, none, or kinds joined by commas")] = "all",
     seed: Annotated[int, typer.Option(help="decides when which fault strikes")] = 0,
     folder: Annotated[

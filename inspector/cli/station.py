@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -23,13 +22,11 @@ def run_station(path: Path) -> int:
     Raises an `InspectorError` where it cannot start.
     """
     from edge.build import build
+    from edge.logs import log_to_stderr
 
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    with build(load_station(path)) as station:
+    settings = load_station(path)
+    log_to_stderr(as_json=settings.log_format == "json")
+    with build(settings) as station:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: station.stop())
         return station.run()
