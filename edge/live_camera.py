@@ -29,6 +29,10 @@ FIRST_PAUSE_S = 0.25
 STEADY_AFTER_S = 5.0  # a camera that held this long is tried again soon after a loss
 REARM_WITHIN_S = 1.0
 CLOSE_WITHIN_S = 3.0
+# FFmpeg comes back from a silent stream within 3 s, GenICam's calls within their timeouts
+HANGS_AFTER_S = 5.0
+OPEN_HANGS_AFTER_S = 30.0
+RESTART_EVERY_S = 12.0  # 5 a minute
 CLOCK_FRAMES = 64
 KEPT_FOR_PAIRING = 8
 
@@ -72,12 +76,13 @@ class LiveCamera:
         self._settings = settings
         self._make_driver = make_driver
         self._clock_ns = clock_ns
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self._status = CameraStatus(
             camera_id=self.id, is_up=False, detail=f"camera {self.id}: not opened yet"
         )
         self._reader: _Reader | None = None
         self._has_tried = False
+        self._restarted_ns = -int(RESTART_EVERY_S * NS_PER_S)
 
     def open(self) -> None:
         """Start reading; a camera that is absent is tried again until it is there."""
@@ -94,30 +99,50 @@ class LiveCamera:
 
     def trigger(self, shot: Shot) -> None:  # noqa: ARG002  whatever the part, it is one exposure
         """Fire a camera that the station fires; any other exposes by itself."""
+        status = self.status()
         with self._changed:
             reader = self._reader
-            if reader is None or not self._status.is_up:
-                raise CameraError(self._status.detail)
+            if reader is not None and reader.hangs():
+                self._restart_where_allowed()
+            if reader is None or not status.is_up:
+                raise CameraError(status.detail)
         reader.fire()
 
     def abandon(self) -> None:
         """Have the camera forget a shot that gave no frame, lest it become the next part's."""
         with self._changed:
-            if self._reader is not None:
-                self._reader.rearm_soon()
+            reader = self._reader
+        if reader is not None:
+            reader.rearm_soon()  # may wait for the driver, and then nobody else may
 
     def status(self) -> CameraStatus:
         with self._changed:
-            return self._status
+            if self._reader is None:
+                return self._status
+            status = replace(self._status, progress_ns=self._reader.progress_ns)
+            if not self._reader.hangs():
+                return status
+            return replace(
+                status,
+                is_up=False,
+                detail=f"camera {self.id}: expected its driver to answer, found it hanging; it is "
+                "begun anew with the next part; check the camera and its network",
+            )
 
     def restart(self) -> None:
         """Begin anew with another reader; one that hangs in a vendor's code is left to its fate."""
         with self._changed:
             if self._reader is None:
                 return
+            self._restarted_ns = self._clock_ns()
             self._reader.leave()
             self._tell(self._reader, is_up=False, detail=f"camera {self.id}: restarted")
             self._start_reader()
+
+    def _restart_where_allowed(self) -> None:
+        if self._clock_ns() - self._restarted_ns > RESTART_EVERY_S * NS_PER_S:
+            log.warning("camera %s: hangs in its driver; begun anew", self.id)
+            self.restart()
 
     def close(self) -> None:
         with self._changed:
@@ -162,7 +187,6 @@ class LiveCamera:
                     received=self._status.received + received,
                     skipped=self._status.skipped + skipped,
                     broken=self._status.broken + broken,
-                    progress_ns=self._clock_ns(),
                 )
             return self._status.received + self._status.skipped + self._status.broken
 
@@ -195,11 +219,19 @@ class _Reader(threading.Thread):
         self._fired_ns = 0
         self._is_awaited = False  # a shot was fired and its frame has not come
         self._bound_ns = int((settings.latency_bound_ms or 0) * NS_PER_MS)
+        self.progress_ns = clock_ns()
 
     # --- any thread ---------------------------------------------------------------------------
 
     def leave(self) -> None:
         self._leaving.set()
+
+    def hangs(self) -> bool:
+        """Return whether the vendor's code has not come back for longer than it ever should."""
+        limit_s = HANGS_AFTER_S
+        if self._driver is None:
+            limit_s = OPEN_HANGS_AFTER_S + self._settings.reconnect_max_s
+        return self._clock_ns() - self.progress_ns > limit_s * NS_PER_S
 
     def rearm_soon(self) -> None:
         with self._armed:
@@ -236,6 +268,7 @@ class _Reader(threading.Thread):
                 why = f"camera {self._camera.id}: its driver failed: {type(exc).__name__}: {exc}"
             else:
                 break
+            self.progress_ns = self._clock_ns()
             self._tell_lost(why)
             if self._clock_ns() - opened_ns > STEADY_AFTER_S * NS_PER_S:
                 pause_s = FIRST_PAUSE_S
@@ -255,6 +288,7 @@ class _Reader(threading.Thread):
             self._require_bound(fired_by)
             # of a camera fired by the station the order of shots says whose a frame is
             self._camera.slot.bound_ns = 0 if fired_by is FiredBy.SOFTWARE else self._bound_ns
+            self.progress_ns = self._clock_ns()
             with self._armed:
                 self._driver, self._fired_by = driver, fired_by
                 self._must_rearm, self._is_awaited, self._fired_ns = False, False, 0
@@ -283,12 +317,11 @@ class _Reader(threading.Thread):
         while not self._leaving.is_set():
             self._rearm_where_asked(driver)
             grab = driver.grab(POLL_S)
-            now_ns = self._clock_ns()
+            now_ns = self.progress_ns = self._clock_ns()
             if grab is not None:
                 heard_ns = checked_ns = now_ns
                 self._take(grab, clock, fired_by, received_ns=now_ns)
                 continue
-            self._camera._count(self)
             if fired_by is FiredBy.ITSELF:
                 self._require_heard(now_ns - heard_ns)
             if now_ns - checked_ns > CHECK_EVERY_S * NS_PER_S:

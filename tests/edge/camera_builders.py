@@ -32,7 +32,8 @@ from gi.repository import Gst, GstRtspServer, GLib
 Gst.init(None)
 if not Gst.ElementFactory.find("x264enc"):
     sys.exit("no x264enc")
-server = GstRtspServer.RTSPServer(); server.set_address("127.0.0.1"); server.set_service("0")
+server = GstRtspServer.RTSPServer(); server.set_address("127.0.0.1")
+server.set_service(sys.argv[1])
 factory = GstRtspServer.RTSPMediaFactory(); factory.set_shared(True)
 factory.set_launch("( videotestsrc is-live=true pattern=ball motion=wavy ! "
     "video/x-raw,format=I420,width=160,height=120,framerate=20/1 ! "
@@ -84,34 +85,45 @@ def video_file(folder: Path) -> Iterator[Emulated]:
 
 
 @contextlib.contextmanager
-def rtsp_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Give an RTSP server as a process of its own, and its URL; skip where GStreamer lacks."""
+def rtsp_server(port: int = 0) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Give an RTSP server as a process of its own, and its port; skip where GStreamer lacks."""
     if not Path(DEBIAN_PYTHON).exists():
         pytest.skip("needs Debian's python3 with gir1.2-gst-rtsp-server-1.0")
     server = subprocess.Popen(
-        [DEBIAN_PYTHON, "-c", RTSP_SERVER],
+        [DEBIAN_PYTHON, "-c", RTSP_SERVER, str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
         assert server.stdout is not None and server.stderr is not None
-        port = server.stdout.readline().strip()
-        if not port:
+        bound = server.stdout.readline().strip()
+        if not bound:
             why = server.stderr.read().strip().splitlines()[-1:]
             pytest.skip(f"needs gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-ugly: {why}")
-        yield server, f"rtsp://127.0.0.1:{port}/cam"
+        yield server, int(bound)
     finally:
         server.kill()
         server.communicate()
 
 
+def rtsp_settings(port: int) -> CameraSettings:
+    return CameraSettings(
+        id="top",
+        driver="opencv",
+        device=f"rtsp://127.0.0.1:{port}/cam",
+        latency_bound_ms=1000,
+        frame_timeout_ms=10_000,
+        reconnect_max_s=0.5,
+    )
+
+
 @contextlib.contextmanager
 def rtsp(folder: Path) -> Iterator[Emulated]:
-    with rtsp_server() as (_, url), socket.socket() as taken:
+    with rtsp_server() as (_, port), socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nobody listens there
         yield Emulated(
-            settings=CameraSettings(id="top", driver="opencv", device=url, latency_bound_ms=1000),
+            settings=rtsp_settings(port),
             size_px=(160, 120),
             absent={"device": f"rtsp://127.0.0.1:{taken.getsockname()[1]}/cam"},
             good_features={},
@@ -196,16 +208,21 @@ def gige_camera(*options: str) -> Iterator[subprocess.Popen[bytes]]:
         camera.wait()
 
 
+def gige_settings() -> CameraSettings:
+    return CameraSettings(
+        id="top",
+        driver="aravis",
+        device="127.0.0.1",
+        features={"PixelFormat": "Mono8", "Width": 256, "Height": 128},
+        reconnect_max_s=0.5,
+    )
+
+
 @contextlib.contextmanager
 def aravis(folder: Path) -> Iterator[Emulated]:
     with gige_camera() as _:
         yield Emulated(
-            settings=CameraSettings(
-                id="top",
-                driver="aravis",
-                device="127.0.0.1",
-                features={"PixelFormat": "Mono8", "Width": 256, "Height": 128},
-            ),
+            settings=gige_settings(),
             size_px=(256, 128),
             absent={"device": "127.0.0.77"},
             good_features={"Width": 320, "ExposureTimeAbs": 5000.0},
