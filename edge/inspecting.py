@@ -12,6 +12,7 @@ from edge.examination import Examiner, InspectorLike
 from edge.supervision import Crew, Turn
 from edge.tickets import Ticket
 from inspector.domain import Assessment, Context, Frame, Inspection, Reason, Verdict
+from inspector.errors import InspectorError
 from inspector.settings import Recipe
 from inspector.storage.recovery import held
 
@@ -93,6 +94,8 @@ class Inspecting:
             with turn.work(f"{CAMERA} {ticket.note.camera_id}"):
                 try:
                     inspection = examiner.examine(ticket)
+                except InspectorError as exc:
+                    inspection = held(ticket.note, Verdict.held(Reason.MODEL_FAILED, str(exc)))
                 except Exception as exc:
                     log.exception(
                         "%s: inspection failed", ticket.trigger.request_id, extra=ticket.ids

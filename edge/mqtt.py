@@ -269,6 +269,7 @@ class _Connection:
         # token per packet id: a PUBACK may arrive before publish() returns, so both sides look
         self._tokens: dict[int, int] = {}
         self._sent_ns: dict[int, int] = {}
+        self._acknowledged_ns = 0
         self._early: dict[int, Receipt] = {}
         self._tokens_lock = threading.Lock()
         self._client = paho.Client(
@@ -370,7 +371,8 @@ class _Connection:
             oldest_ns = min(self._sent_ns.values(), default=None)
         if oldest_ns is None:
             return None
-        waits_s = (time.monotonic_ns() - oldest_ns) / 1e9
+        # a slow broker that works through what it was sent is not stuck
+        waits_s = (time.monotonic_ns() - max(oldest_ns, self._acknowledged_ns)) / 1e9
         if waits_s <= self._settings.keepalive_s:
             return None
         return f"the broker has acknowledged nothing for {waits_s:.1f} s"
@@ -441,6 +443,7 @@ class _Connection:
         delivered = reason.value < FAILURE
         heard = reason.value != NO_MATCHING_SUBSCRIBERS
         with self._tokens_lock:
+            self._acknowledged_ns = time.monotonic_ns()
             self._sent_ns.pop(mid, None)
             token = self._tokens.pop(mid, None)
             if token is None:

@@ -63,6 +63,7 @@ HEARTBEAT_S = 1.0
 STOP_WITHIN_S = 5.0
 FLUSH_WITHIN_S = 2.0
 DISK_EVERY_S = 1.0
+DISK_SILENT_S = 5.0  # a look each second, and a slow one now and then
 LIMIT_NEAR = 0.5  # share of a limit from which it is told
 QUICK_S = 2.0  # limit of the stages that wait for nothing but memory
 
@@ -133,7 +134,7 @@ class Station:
             recorded=self._outbox.recorded,
             picture_writers=settings.inspect_workers,
             spool_max=settings.spool_max,
-            silent_after_s=settings.stuck_after_s,
+            silent_after_s=max(settings.stuck_after_s, DISK_SILENT_S),
         )
         self._tickets = Tickets(
             send=self._answers.send,
@@ -271,7 +272,9 @@ class Station:
             crew.start()
             self._supervisor.watch(crew)
         for link in (self._line, self._answers_link, self._desk.link):
-            self._supervisor.watch(Watched(link.name, trouble=link.trouble, renew=link.renew))
+            self._supervisor.watch(
+                Watched(link.name, trouble=link.trouble, renew=link.renew, has_budget=False)
+            )
         for inspecting in self._inspecting:
             if isinstance(inspector := inspecting.inspector, Renewable):
                 self._supervisor.watch(

@@ -126,6 +126,7 @@ class Crew:
     ) -> None:
         """`on_replaced` is told the cause, in the watching thread, before the next one starts."""
         self.name = name
+        self.has_budget = True
         self._body = body
         self._limit_s = limit_s
         self._on_replaced = on_replaced
@@ -179,9 +180,16 @@ class Watched:
     """Something else that can fail and be renewed, such as a process or a connection."""
 
     def __init__(
-        self, name: str, *, trouble: Callable[[], str | None], renew: Callable[[], None]
+        self,
+        name: str,
+        *,
+        trouble: Callable[[], str | None],
+        renew: Callable[[], None],
+        has_budget: bool = True,
     ) -> None:
+        """Without a budget it is renewed for ever: a broker's failure is not the station's."""
         self.name = name
+        self.has_budget = has_budget
         self.trouble = trouble
         self._renew = renew
 
@@ -216,7 +224,7 @@ class Supervisor:
             cause = what.trouble()
             if cause is None:
                 continue
-            if not self._budgets[what.name].spend():
+            if what.has_budget and not self._budgets[what.name].spend():
                 return (
                     f"FAULTED: {what.name} was restarted {RESTARTS_MAX} times within "
                     f"{RESTARTS_WITHIN_S:.0f} s: {cause}"
