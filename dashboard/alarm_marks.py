@@ -12,6 +12,7 @@ from inspector.alarms import Alarm, AlarmState, Effect, Priority
 from inspector.domain import Decision
 from inspector.storage.alarms import AlarmEvent, AskedCommand
 
+MOST_CHARS = 90
 # Shape and word tell a priority as well as its colour (ISA-18.2, 11.4).
 _PRIORITIES = {
     Priority.CRITICAL: ("◆ CRITICAL", LOOKS[Decision.FAIL].strong, LOOKS[Decision.FAIL].on_strong),
@@ -70,7 +71,11 @@ def figure_tiles(figures: AlarmFigures, *, malformed: Sequence[str]) -> Html:
         )
         + tile("Chattering", f"{len(figures.chattering)}", _names(figures.chattering))
         + tile("Stale", f"{len(figures.stale)}", _names(figures.stale) or "none over 24 h")
-        + tile("Malformed", f"{len(malformed)}", "<br>".join(text(words) for words in malformed))
+        + tile(
+            "Malformed",
+            f"{sum(_leading_number(words) for words in malformed):,}",
+            "<br>".join(text(words[:MOST_CHARS]) for words in malformed),
+        )
         + "</div>"
     )
 
@@ -123,6 +128,12 @@ def asked_lines(asked: Sequence[AskedCommand], *, zone: tzinfo) -> Html:
             f"{muted(became)}"
         )
     return "<br>".join(lines)
+
+
+def _leading_number(words: str) -> int:
+    """Return the count at the start of what a station says of its malformed alerts."""
+    number = words.split(" ", 1)[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _names(names: Sequence[str]) -> Html:

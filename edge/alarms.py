@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 START_GRACE_S = 10
 MALFORMED = "alerts_malformed"
 MAX_WORDS = 300
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _KINDS = {
     Action.ACK: ChangeKind.ACKNOWLEDGED,
     Action.SHELVE: ChangeKind.SHELVED,
@@ -118,12 +119,10 @@ class Alarms:
         if alert.priority is not None:
             rule = rule.model_copy(update={"priority": alert.priority})
         with self._lock:
-            if alert.alarm_id not in self._alarms and alert.active and self._is_crowded():
-                crowded = True
-            else:
-                crowded = False
+            has_room = not alert.active or alert.alarm_id in self._alarms or self._makes_room()
+            if has_room:
                 self._tell(alert.alarm_id, source, rule, alert.active, alert.message)
-        if crowded:
+        if not has_room:
             self.note_malformed(
                 f"expected at most {self._settings.plc_alarms_max} alarms of PLCs, found "
                 f"{alert.alarm_id} beyond; correct the mapping or raise plc_alarms_max"
@@ -301,9 +300,27 @@ class Alarms:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return f"alarm {found[0].id}{more}: {found[0].message}"
 
-    def _is_crowded(self) -> bool:
-        of_plcs = sum(alarm.source != STATION for alarm in self._alarms.values())
-        return of_plcs >= self._settings.plc_alarms_max
+    def _makes_room(self) -> bool:
+        """Return whether one more alarm of a PLC has room, forgetting one long normal if need be.
+
+        What is forgotten here stays in the database.
+        """
+        of_plcs = [alarm for alarm in self._alarms.values() if alarm.source != STATION]
+        if len(of_plcs) < self._settings.plc_alarms_max:
+            return True
+        normal = [
+            alarm
+            for alarm in of_plcs
+            if alarm.state is AlarmState.NORM
+            and not self._conditions[alarm.id].raw
+            and alarm.id not in self._to_tell | self._reworded
+        ]
+        if not normal:
+            return False
+        oldest = min(normal, key=lambda alarm: alarm.cleared_at or _NEVER)
+        del self._alarms[oldest.id], self._conditions[oldest.id]
+        self._shelf_ends_ns.pop(oldest.id, None)
+        return True
 
     def _rule(self, alarm: Alarm) -> AlarmRule:
         if alarm.source == STATION:

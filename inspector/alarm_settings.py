@@ -155,7 +155,7 @@ class AlarmSettings(_Strict):
     plc: tuple[PlcAlertSettings, ...] = Field((), description="alerts of PLCs, by topic filter")
     shelve_max_h: float = Field(8, gt=0, le=168, description="nothing is shelved for longer")
     plc_alarms_max: int = Field(
-        500, ge=1, le=10_000, description="alarms of PLCs kept; an id beyond counts as malformed"
+        500, ge=1, le=10_000, description="alarms of PLCs at a time; one beyond counts as malformed"
     )
     yield_limit: float = Field(
         0, ge=0, le=1, description="yield_low below this share of PASS; 0 is never"

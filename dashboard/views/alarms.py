@@ -22,7 +22,7 @@ from dashboard.alarm_marks import (
     state_chip,
 )
 from dashboard.markup import empty, heading, muted, text
-from dashboard.page import Records, explained, page, zone
+from dashboard.page import Records, explained, page, watchdog, zone
 from dashboard.theme import LOOKS
 from inspector.alarm_figures import alarm_figures
 from inspector.alarms import Action, AlarmCommand, AlarmState
@@ -77,17 +77,20 @@ def _moving(records: Records, station_id: str | None, operator: str) -> None:
     with explained():
         now, local = datetime.now(UTC), zone()
         store = AlarmStore(records.database)
-        alarms = store.alarms(station_id=station_id)
+        known = store.known(station_id=station_id)
+        alarms = tuple(one for one in known if one.alarm.state is not AlarmState.NORM)
         asked = store.asked(limit=MOST_SHOWN, station_id=station_id)
+        watchdog()
         left, right = st.columns([1.6, 1], gap="medium")
         with left:
             _list(records, alarms, asked, operator=operator, now=now)
         with right:
-            _chosen_alarm(records, alarms, operator=operator, zone=local)
+            _choose_normal(known)
+            _chosen_alarm(records, known, operator=operator, zone=local)
             lines = asked_lines(asked[:ASKED_ROWS], zone=local)
             if lines:
                 st.html(heading("Asked for") + lines)
-        _figures(store, station_id, now=now)
+        _figures(store, known, station_id, now=now)
         st.html(
             heading("History")
             + history_table(store.events(limit=HISTORY_ROWS, station_id=station_id), zone=local)
@@ -219,18 +222,38 @@ def _ask(records: Records, one: StationAlarm, action: Action, operator: str) -> 
     )
 
 
-def _choose(key: Chosen) -> None:
+def _choose_normal(known: tuple[StationAlarm, ...]) -> None:
+    """Offer the alarms that are normal now: one that chatters is so every other moment."""
+    normal = [_key(one) for one in known if one.alarm.state is AlarmState.NORM]
+    if normal:
+        st.selectbox(
+            "Normal alarms",
+            normal,
+            index=None,
+            format_func=lambda key: f"{key[1]} · {key[0]}",
+            placeholder="choose one to shelve or take out of service",
+            key="normal_alarm",
+            on_change=lambda: _choose(st.session_state["normal_alarm"]),
+        )
+
+
+def _choose(key: Chosen | None) -> None:
     st.session_state["alarm_chosen"] = key
 
 
-def _figures(store: AlarmStore, station_id: str | None, *, now: datetime) -> None:
+def _figures(
+    store: AlarmStore,
+    known: tuple[StationAlarm, ...],
+    station_id: str | None,
+    *,
+    now: datetime,
+) -> None:
     title, choice = st.columns([2, 1], vertical_alignment="bottom")
     title.html(heading("How good are the alarms? (ISA-18.2, EEMUA 191)"))
     span = choice.segmented_control(
         "Span", list(SPANS), default="24 hours", required=True, label_visibility="collapsed"
     )
     since = now - SPANS[span or "24 hours"]
-    known = store.known(station_id=station_id)
     found = alarm_figures(
         store.announced(since=since, until=now, station_id=station_id),
         since=since,

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import charts, data, part
 from dashboard.alarm_marks import effect_words
 from dashboard.markup import Html, chip, decision_words, empty, heading, muted, table, text, tile
-from dashboard.page import Records, explained, page, zone
+from dashboard.page import Records, explained, page, watchdog, zone
 from dashboard.theme import LINE, LOOKS, MUTED
 from inspector.domain import Decision, Reason
 from inspector.storage import queries
@@ -40,7 +40,7 @@ def _moving(records: Records, station_id: str | None) -> None:
         now, local = datetime.now(UTC), zone()
         where = PartFilter(station_id=station_id)
         last = queries.parts(records.database, where, limit=LAST_PARTS).parts
-        _watchdog()
+        watchdog()
         if not last:
             _nothing_yet(records)
             return
@@ -52,15 +52,6 @@ def _moving(records: Records, station_id: str | None) -> None:
         with right:
             st.html(heading("Last parts") + _last_parts(last, zone=local))
             _chart(records, station_id=station_id, now=now, zone=local)
-
-
-def _watchdog() -> None:
-    """Arm the notice that covers the page when refreshes stop (the style says how)."""
-    beat = st.session_state["live_beat"] = not st.session_state.get("live_beat", False)
-    st.html(
-        f'<div class="watchdog {"even" if beat else "odd"}">✖\ufe0e This page is no longer updated.'
-        "<br>What was here is old.</div>"
-    )
 
 
 def _alarms(records: Records, *, station_id: str | None) -> None:

@@ -157,6 +157,17 @@ def test_what_is_normal_is_in_the_history_only(store: AlarmStore, open_page: Ope
     assert "CLEARED" in shown
 
 
+def test_an_alarm_that_is_normal_now_can_be_taken_out_of_service(
+    store: AlarmStore, open_page: Open
+):
+    note(store, ChangeKind.UNSHELVED, CAMERA)
+    page = named(open_page("alarms"))
+    page.selectbox(key="normal_alarm").select(("line1", CAMERA.id)).run()
+    page.text_input(key="reason_line1_camera_lost.top").input("chatters").run()
+    button(page, "out_of_service_").click().run()
+    assert [command.reason for command in store.commands("line1")] == ["chatters"]
+
+
 def test_flood_and_chatter_are_counted(store: AlarmStore, open_page: Open):
     alarm = CAMERA
     for second in range(12, 0, -1):
@@ -178,7 +189,13 @@ def test_malformed_alerts_are_shown_also_when_their_alarm_is_over(
         by="Ana",
     )
     note(store, ChangeKind.CLEARED, cleared(seen, at=datetime.now(UTC)))
-    assert "7 since the start" in words(open_page("alarms"))
+    shown = words(open_page("alarms"))
+    assert '<div class="value">7</div>' in shown
+    assert "7 since the start" in shown
+
+
+def test_the_page_says_when_it_is_no_longer_updated(open_page: Open):
+    assert "This page is no longer updated" in words(open_page("alarms"))
 
 
 def test_live_says_what_holds_parts_and_what_waits_for_a_person(

@@ -234,6 +234,21 @@ def test_more_alarms_of_plcs_than_allowed_are_malformed_and_harm_no_known_one(cl
     assert alarms.state("plc.a") is AlarmState.RTNUN
 
 
+def test_an_alarm_that_is_long_normal_makes_room_for_a_new_one(clock: Clock):
+    alarms = made(clock, plc_alarms_max=2)
+    for name in ("plc.a", "plc.b"):
+        clock.s += 1
+        alarms.alert("plc", Alert(alarm_id=name, active=True, message="m"))
+        ask(alarms, name)
+        alarms.alert("plc", Alert(alarm_id=name, active=False, message="m"))
+    alarms.take_to_tell()
+    alarms.take_reworded()
+    alarms.alert("plc", Alert(alarm_id="plc.c", active=True, message="m"))
+    assert [alarm.id for alarm in alarms.all()] == ["plc.b", "plc.c"]
+    assert alarms.malformed == 0
+    alarms.tick()
+
+
 # --- restart ----------------------------------------------------------------------------------
 
 
