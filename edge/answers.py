@@ -33,11 +33,13 @@ class Answers:
         line: Link,
         base: str,
         ack_within_ms: int = 0,
+        has_scalars: bool = False,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`line` carries the retained copy of the newest result, for clients that were away.
 
-        With `ack_within_ms` the PLC acknowledges each result by then, or counts as deaf.
+        With `ack_within_ms` the PLC acknowledges each result by then, or counts as deaf. With
+        `has_scalars` each answer follows as plain numbers and words, for PLCs without JSON.
         """
         self.acknowledged = 0
         self.unheard = 0
@@ -45,6 +47,7 @@ class Answers:
         self._link = link
         self._line = line
         self._base = base
+        self._has_scalars = has_scalars
         self._ack_within_ns = ack_within_ms * NS_PER_MS
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
@@ -71,7 +74,21 @@ class Answers:
         self._line.publish(
             Message(topic=f"{self._base}/{messages.RESULT_LAST}", payload=payload, retain=True)
         )
+        if self._has_scalars:
+            self._send_scalars(answer)
         return True
+
+    def _send_scalars(self, answer: Answer) -> None:
+        """Publish an answer as scalars; `seq` comes last, so that it says that all is there."""
+        expiry_s = (answer.ticket.due_ns - answer.settled_ns) / NS_PER_S
+        for name, value in (
+            ("request_id", answer.ticket.trigger.request_id),
+            ("code", answer.verdict.decision.code),
+            ("reason", answer.verdict.reason),
+            ("seq", answer.seq),
+        ):
+            topic = f"{self._base}/{messages.OUT}/{name}"
+            self._link.publish(Message(topic=topic, payload=str(value).encode()), expiry_s=expiry_s)
 
     def acknowledge(self, request_id: str) -> None:
         """Take the PLC's word that it has read a result."""

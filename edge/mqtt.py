@@ -39,6 +39,8 @@ CONNECT_TIMEOUT_S = 5.0
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
 FAILURE = 0x80  # MQTT v5, 2.4: reason codes from here on are failures
 NO_MATCHING_SUBSCRIBERS = 0x10
+SESSION_TAKEN_OVER = 0x8E
+WORKS_WITHIN_S = 1.0  # a broker that acknowledged something so lately is at work
 _BAD_LOGIN = {4, 5, 134, 135}  # 3.1.1 return codes and v5 reason codes
 _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 
@@ -157,8 +159,9 @@ class Link:
         """Hand `message` to the broker; return a token that its receipt will carry.
 
         Returns None where the link is down: the message is then gone, not queued. `expiry_s` is
-        the v5 message expiry, rounded up to whole seconds; a message that has one is not taken
-        either while the broker owes so many acknowledgements that it would have to wait.
+        the v5 message expiry, rounded up to whole seconds; a message that has one never waits for
+        acknowledgements that the broker owes: it leaves with QoS 0, or, where the broker seems to
+        hang, is not taken.
         """
         connection = self._up
         if connection is None:
@@ -202,6 +205,13 @@ class Link:
                 self._up = self._newest = None
                 connection.close()
                 log.warning("%s: broker connection lost: %s", self._client_id, connection.why_lost)
+                if connection.was_taken_over:
+                    log.error(
+                        "%s: expected no other client with this id, found one that took its place; "
+                        "give each station its own station_id",
+                        self._client_id,
+                    )
+                    retry_s = RETRY_MAX_S  # or the two would throw each other out for ever
                 self._on_change(False)
             if self._stopping.wait(retry_s):
                 return
@@ -263,6 +273,7 @@ class _Connection:
         self._v5 = protocol == MQTTProtocolVersion.MQTTv5
         self._answered = threading.Event()
         self._connected = False
+        self.was_taken_over = False
         self._refused: ReasonCode | None = None
         self._subscribing: int | None = None
         self._denied: tuple[str, ...] = ()
@@ -340,16 +351,23 @@ class _Connection:
 
     def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
         properties: Properties | None = None
+        qos = 1
         if expiry_s is not None and len(self._tokens) >= self._client.max_inflight_messages:
-            return False  # paho would keep it until the broker acknowledges others: late
+            # paho would keep it until the broker acknowledges others: late. Where the broker works,
+            # it gets it now, without an acknowledgement; where it does not, it gets it not at all.
+            if time.monotonic_ns() - self._acknowledged_ns > WORKS_WITHIN_S * 1e9:
+                return False
+            qos = 0
         if expiry_s is not None and self._v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))
         taken = self._client.publish(
-            message.topic, message.payload, qos=1, retain=message.retain, properties=properties
+            message.topic, message.payload, qos=qos, retain=message.retain, properties=properties
         )
         if taken.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
+        if qos == 0:
+            return True
         with self._tokens_lock:
             early = self._early.pop(taken.mid, None)
             if early is None:
@@ -421,6 +439,7 @@ class _Connection:
         self, _client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
     ) -> None:
         self.why_lost = str(reason)
+        self.was_taken_over = reason.value == SESSION_TAKEN_OVER
         if self._link._up is self:
             self._link._up = None  # at once: nothing more is handed to a dead connection
         self._connected = False

@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -116,6 +117,7 @@ class Recorder:
         self._probed_ns: int | None = None
         self._refused: str | None = None
         self._free_mb = 0
+        self._unremoved: deque[UUID] = deque()
         self._minor = _Trickle(clock_ns)
         self._unrecorded = 0
         self._counting = threading.Lock()
@@ -168,6 +170,9 @@ class Recorder:
                 self._spool.probe()
                 self._pictures.probe()
                 self._probed_ns = self._clock_ns()
+                while self._unremoved:
+                    self._spool.remove(self._unremoved[0])
+                    self._unremoved.popleft()
         except StorageError as exc:
             refused = str(exc)
         self._refused = refused
@@ -312,8 +317,16 @@ class Recorder:
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
         if turn.ended():
             return
-        self._try_spool(partial(self._spool.remove, inspection.id))
+        self._forget(inspection.id)
         self._recorded(seq)
+
+    def _forget(self, inspection_id: UUID) -> None:
+        """Remove a ticket that has its row; what refuses now is removed after a good look."""
+        try:
+            self._spool.remove(inspection_id)
+        except StorageError as exc:
+            log.warning("spool: %s", exc)
+            self._unremoved.append(inspection_id)
 
     def _record_event(self, event: Event) -> None:
         try:

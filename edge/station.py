@@ -65,7 +65,7 @@ FLUSH_WITHIN_S = 2.0
 DISK_EVERY_S = 1.0
 DISK_SILENT_S = 5.0  # a look each second, and a slow one now and then
 LIMIT_NEAR = 0.5  # share of a limit from which it is told
-QUICK_S = 2.0  # limit of the stages that wait for nothing but memory
+QUICK_S = 5.0  # limit of the stages that wait for nothing but memory
 
 
 class Station:
@@ -118,6 +118,7 @@ class Station:
             line=self._line,
             base=base,
             ack_within_ms=settings.mqtt.ack_within_ms,
+            has_scalars=settings.mqtt.scalars,
         )
         self._outbox = Outbox(
             store=store,

@@ -372,6 +372,7 @@ class MqttSettings(Settings):
     ack_within_ms: int = Field(
         0, ge=0, description="the PLC acknowledges each result by then; 0: it does not"
     )
+    scalars: bool = Field(False, description="each answer on out/NAME too, for PLCs without JSON")
     self_test: bool = Field(True, description="prove both directions before saying Ready")
 
     @field_validator("base")

@@ -29,6 +29,7 @@ PICTURES = 60
 BASE = "qc/proof"
 KEEPALIVE_S = 2
 DEADLINE_MS = 3000
+MARGIN_MS = 250  # what a loaded machine may take from the timer to the PLC
 STARTS_WITHIN_S = 60.0
 STANDARD = """\
 title: Proof
@@ -327,6 +328,7 @@ class Plant:
             "recipes": [str(self.folder / "proof.yaml")],
             "mqtt": {"port": self.port, "keepalive_s": KEEPALIVE_S, "base": BASE},
             "deadline_ms": DEADLINE_MS,
+            "answer_margin_ms": MARGIN_MS,
             "queue_size": 32,
             "min_free_mb": 5,
             "stuck_after_s": 2,

@@ -102,6 +102,14 @@ def plc(
     takt_ms: Annotated[int, typer.Option(min=0, help="0: the next part after the answer")] = 0,
     repeat: Annotated[int, typer.Option(min=1, help="go through the parts this often")] = 1,
     duplicates: Annotated[bool, typer.Option(help="send each trigger twice")] = False,
+    jitter: Annotated[
+        float, typer.Option(min=0, max=1, help="share of the takt by which parts come off it")
+    ] = 0.0,
+    burst: Annotated[int, typer.Option(min=1, help="so many parts at once")] = 1,
+    ack: Annotated[bool, typer.Option("--ack", help="acknowledge each result")] = False,
+    wrong_recipe_every: Annotated[
+        int, typer.Option(min=0, help="one part in so many names a recipe that there is not")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Play the PLC: send triggers, await the answers, check deadlines and conservation."""
@@ -117,6 +125,10 @@ def plc(
             repeat=repeat,
             duplicates=duplicates,
             as_json=json,
+            jitter=jitter,
+            burst=burst,
+            acknowledges=ack,
+            wrong_recipe_every=wrong_recipe_every,
         )
     )
 

@@ -77,9 +77,13 @@ def run_plc(
     repeat: int,
     duplicates: bool,
     as_json: bool,
+    jitter: float = 0.0,
+    burst: int = 1,
+    acknowledges: bool = False,
+    wrong_recipe_every: int = 0,
 ) -> int:
     """Play the PLC for the parts of that file; return 0 where every answer came in time."""
-    from edge.simulator import Outcome, Plc, outcome_line, read_parts, report_line
+    from edge.simulator import Manner, Outcome, Plc, outcome_line, read_parts, report_line
 
     def show(outcome: Outcome) -> None:
         if as_json:
@@ -99,7 +103,17 @@ def run_plc(
         raise typer.BadParameter(f"--base: {exc.errors()[0]['msg']}, got {base!r}") from None
     wanted = read_parts(parts) * repeat
     plc = Plc(settings, base=base, on_outcome=show)
-    report = plc.run(wanted, takt_ms=takt_ms, duplicates=duplicates)
+    report = plc.run(
+        wanted,
+        manner=Manner(
+            takt_ms=takt_ms,
+            jitter=jitter,
+            burst=burst,
+            duplicates=duplicates,
+            acknowledges=acknowledges,
+            wrong_recipe_every=wrong_recipe_every,
+        ),
+    )
     if as_json:
         print(report_line(report), flush=True)
     else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -12,11 +14,13 @@ from pathlib import Path
 import pytest
 from edge_builders import FakeInspector, LinePlc, await_that, running
 
-from edge import messages
-from edge.mqtt import Message
+from edge import commands, messages
+from edge.mqtt import Arrival, Message
 from edge.watchdog import ServiceManager
 from inspector.domain import Assessment, Decision, Reason
 from inspector.settings import StationSettings
+
+FUZZ = 5000
 
 
 def changed(settings: StationSettings, **changes: object) -> StationSettings:
@@ -174,3 +178,68 @@ def test_a_line_without_a_plc_is_triggered_by_the_station(settings: StationSetti
     result = messages.decode(messages.Result, first.payload)
     # this camera shows a picture by part, and nobody says which part it is
     assert (result.decision, result.reason) == (Decision.HOLD, Reason.NO_FRAME)
+
+
+def test_a_plc_without_json_gets_plain_numbers(settings: StationSettings, plc: LinePlc):
+    mqtt = {**settings.mqtt.model_dump(), "scalars": True}
+    with running(changed(settings, mqtt=mqtt)):
+        plc.await_state("Ready")
+        plc.trigger("r1", part_id="BAD")
+        plc.await_message("out/seq", lambda payload: payload == b"1")
+    said = {
+        arrival.topic.rpartition("/")[2]: arrival.payload
+        for arrival in plc.seen
+        if "/out/" in arrival.topic
+    }
+    assert said == {"request_id": b"r1", "code": b"2", "reason": b"RULE_VIOLATED", "seq": b"1"}
+
+
+def garbage(chance: random.Random) -> bytes:
+    """Return random bytes, a mutated message, or well-formed JSON of another kind."""
+    kind = chance.random()
+    if kind < 0.2:
+        return chance.randbytes(chance.randrange(300))
+    if kind < 0.4:
+        value: object = chance.choice(
+            (None, True, 1e308, "x" * 9000, [[]] * 50, {"request_id": None}, {"a": {"b": 1}})
+        )
+        return json.dumps(value).encode()
+    good = bytearray(
+        chance.choice(
+            (
+                messages.encode_trigger(messages.Trigger(request_id="known", part_id="GOOD")),
+                messages.encode_command(messages.Ack(request_id="known")),
+                messages.encode_command(messages.ReplayOrder(after_seq=2**40)),
+                messages.encode(messages.SelfTest(nonce="0" * 32)),
+            )
+        )
+    )
+    for _ in range(chance.randrange(1, 8)):
+        good[chance.randrange(len(good))] = chance.randrange(256)
+    return bytes(good)
+
+
+def test_no_payload_ends_a_thread_or_gets_a_wrong_answer(settings: StationSettings, plc: LinePlc):
+    chance = random.Random(5)
+    topics = [f"{plc.base}/{topic}" for topic in (messages.TRIGGER, *commands.TOPICS)]
+    with running(settings) as station:
+        plc.await_state("Ready")
+        for number in range(FUZZ):
+            station._line.arrivals.put(
+                Arrival(
+                    topic=chance.choice(topics),
+                    payload=garbage(chance),
+                    retained=number % 10 == 0,
+                    received_ns=time.monotonic_ns(),
+                )
+            )
+        await_that(lambda: station._line.arrivals.empty(), within_s=300)
+        await_that(lambda: station._tickets.tally().open == 0, within_s=60)
+        assert station._tickets.tally().is_conserved
+        assert sum(station._supervisor.restarts.values()) == 0
+        plc.trigger("r1", part_id="GOOD")
+        assert plc.result("r1").decision is Decision.PASS
+    for arrival in plc.seen:
+        if arrival.topic.endswith(messages.RESULT) and b'"PASS"' in arrival.payload:
+            result = messages.decode(messages.Result, arrival.payload)
+            assert result.part_id == "GOOD", "a part that nobody asked for has passed"
