@@ -626,13 +626,27 @@ def export_judge_command(
 
 @app.command(rich_help_panel="Models")
 def bench(
-    repetitions: Annotated[int, typer.Option(min=2, help="parts per way of working")] = 20,
+    what: Annotated[
+        str, typer.Argument(metavar="[models|station]", help="stages and models, or a whole line")
+    ] = "models",
+    repetitions: Annotated[int, typer.Option(min=2, help="parts per way, or per load")] = 20,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="station: inspections at a time; one a core")
+    ] = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Time each stage, and the whole against a naive script and the bare models."""
-    from inspector.cli.bench import bench_command
+    """Time each stage, and the whole against a naive script and the bare models.
 
+    With `station`: trigger to answer over a broker, at shares of what the station can do.
+    """
+    from inspector.cli.bench import bench_command, bench_station_command
+
+    if what == "station":
+        bench_station_command(parts=repetitions, workers=workers, threads=threads, as_json=json)
+        return
+    if what != "models" or workers is not None:
+        raise typer.BadParameter("expected models, or station with --workers")
     bench_command(repetitions=repetitions, threads=threads, as_json=json)
 
 
