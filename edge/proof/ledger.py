@@ -16,6 +16,8 @@ from edge.tickets import NS_PER_MS
 from inspector.domain import Decision
 from inspector.errors import MessageError
 
+EXAMPLES = 20
+
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
@@ -74,6 +76,7 @@ class Account:
     will_missing: int
     station_exits: int
     faults: tuple[Struck, ...]
+    examples: tuple[str, ...]
     rss_before_mb: float
     rss_after_mb: float
 
@@ -240,8 +243,29 @@ class Ledger:
             will_missing=sum(s is None for s in will_s),
             station_exits=station_exits,
             faults=faults,
+            examples=tuple(
+                [self._story(a, "not answered") for a in unanswered if a not in excused]
+                + [
+                    self._story(a, "late")
+                    for a, how in zip(asked, late, strict=True)
+                    if how in {"pass", "other"}
+                ]
+                + [self._story(a, "answered twice") for a in asked if _answered_twice(a)]
+            )[:EXAMPLES],
             rss_before_mb=round(rss_before_mb, 1),
             rss_after_mb=round(rss_after_mb, 1),
+        )
+
+    def _story(self, asked: Asked, what: str) -> str:
+        """Return what is known of a trigger whose answer was not as it should be."""
+        answers = [
+            f"{result.decision} {result.reason} after {(at_ns - asked.sent_ns) / NS_PER_MS:.0f} ms"
+            for at_ns, result in asked.results
+        ] + [rejected.reason for rejected in asked.rejections]
+        accepted = "accepted" if asked.is_accepted else "not accepted"
+        return (
+            f"{asked.request_id}, sent {asked.sent_at:%H:%M:%S.%f}: {what}; {accepted}; "
+            f"{', '.join(answers) or 'no answer'}"
         )
 
     def _is_in_outage(self, asked: Asked) -> bool:

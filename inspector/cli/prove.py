@@ -92,5 +92,7 @@ def _print(account: Account, console: Console) -> None:
     ):
         style = "" if due is None or value == due else "[bold red]"
         console.print(f"{style}{name:42} {value}", highlight=False)
+    for example in account.examples:
+        console.print(f"  {example}", highlight=False)
     verdict = "every promise was kept" if account.is_good else "a promise was broken"
     console.print(f"[bold]{verdict}[/] (seed {account.seed})", highlight=False)
