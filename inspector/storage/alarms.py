@@ -83,8 +83,24 @@ class AlarmStore:
         """
         with self._database.writing() as connection:
             take_turn(connection)
-            for change in changes:
-                self._record(connection, station_id, change)
+            ids = [change.id for change in changes]
+            known = set(
+                connection.scalars(select(AlarmEventRow.id).where(AlarmEventRow.id.in_(ids)))
+            )
+            fresh = [change for change in changes if change.id not in known]
+            if not fresh:
+                return
+            seq = 1 + (connection.scalar(select(func.max(AlarmEventRow.seq))) or 0)
+            connection.execute(
+                insert(AlarmEventRow),
+                [
+                    _event_row(station_id, change, number)
+                    for number, change in enumerate(fresh, start=seq)
+                ],
+            )
+            for alarm in {change.alarm.id: change.alarm for change in fresh}.values():
+                _upsert(connection, station_id, alarm)
+            _answer_commands(connection, fresh)
 
     def keep(self, station_id: str, alarms: tuple[Alarm, ...]) -> None:
         """Write alarms as they are now, without an event: new words for the same state."""
@@ -227,30 +243,33 @@ class AlarmStore:
                 )
             )
 
-    def _record(self, connection: Connection, station_id: str, change: AlarmChange) -> None:
-        known = connection.scalar(select(AlarmEventRow.id).where(AlarmEventRow.id == change.id))
-        if known is not None:
-            return
-        seq = 1 + (connection.scalar(select(func.max(AlarmEventRow.seq))) or 0)
-        connection.execute(
-            insert(AlarmEventRow),
-            {
-                "id": change.id,
-                "seq": seq,
-                "station_id": station_id,
-                "alarm_id": change.alarm.id,
-                "kind": change.kind.value,
-                "state": change.alarm.state.value,
-                "priority": change.alarm.priority.value,
-                "message": change.alarm.message,
-                "changed_by": change.by,
-                "reason": change.reason,
-                "at": change.at,
-            },
+
+def _event_row(station_id: str, change: AlarmChange, seq: int) -> dict[str, Any]:
+    return {
+        "id": change.id,
+        "seq": seq,
+        "station_id": station_id,
+        "alarm_id": change.alarm.id,
+        "kind": change.kind.value,
+        "state": change.alarm.state.value,
+        "priority": change.alarm.priority.value,
+        "message": change.alarm.message,
+        "changed_by": change.by,
+        "reason": change.reason,
+        "at": change.at,
+    }
+
+
+def _answer_commands(connection: Connection, changes: list[AlarmChange]) -> None:
+    """Answer what people asked: a change that a person asked for has the id of the command."""
+    by_id = {change.id: change for change in changes}
+    asked = connection.scalars(
+        select(AlarmCommandRow.id).where(
+            AlarmCommandRow.answered_at.is_(None), AlarmCommandRow.id.in_(list(by_id))
         )
-        _upsert(connection, station_id, change.alarm)
-        # a change that a person asked for has the id of the command
-        _answer(connection, change.id, answer="", at=change.at)
+    )
+    for command_id in asked.all():
+        _answer(connection, command_id, answer="", at=by_id[command_id].at)
 
 
 def _answer(connection: Connection, command_id: UUID, *, answer: str, at: datetime) -> None:
