@@ -50,7 +50,7 @@ class CameraClock:
 
     def exposed_ns(self, hardware_ns: int, *, received_ns: int) -> int:
         """Return the exposure in monotonic ns of this machine."""
-        if hardware_ns < self._last_ns:  # the camera was reset
+        if hardware_ns <= self._last_ns:  # the camera was reset, or its clock stands
             self._delays.clear()
         self._last_ns = hardware_ns
         self._delays.append(received_ns - hardware_ns)
@@ -213,6 +213,7 @@ class _Reader(threading.Thread):
         self._clock_ns = clock_ns
         self._leaving = threading.Event()
         self._armed = threading.Condition()
+        self._in_use = threading.Lock()
         self._must_rearm = False
         self._driver: Driver | None = None
         self._fired_by = FiredBy.ITSELF
@@ -250,7 +251,10 @@ class _Reader(threading.Thread):
                     "check the camera"
                 )
             self._fired_ns, self._is_awaited = self._clock_ns(), True
-            self._driver.fire()
+        # the reader goes on draining meanwhile, and may lose the camera, but not close it
+        with self._in_use:
+            if self._driver is not None:
+                self._driver.fire()
 
     # --- the reader's own thread --------------------------------------------------------------
 
@@ -299,7 +303,8 @@ class _Reader(threading.Thread):
             with self._armed:
                 self._driver, self._must_rearm = None, False
                 self._armed.notify_all()
-            driver.close()
+            with self._in_use:
+                driver.close()
 
     def _require_bound(self, fired_by: FiredBy) -> None:
         if fired_by is not FiredBy.SOFTWARE and self._settings.latency_bound_ms is None:

@@ -20,11 +20,11 @@ from edge.drivers.contract import (
     require_agreement,
 )
 from inspector import images
-from inspector.errors import CameraError
+from inspector.errors import CameraError, NoFrame
 from inspector.settings import CameraSettings
 
 BUFFERS = 8
-READY_WITHIN_MS = 1000
+READY_WITHIN_MS = 2000
 REMEDY = "check that it is connected, powered and used by nobody else, and device"
 EMULATED = "0815-"
 
@@ -79,7 +79,7 @@ class BaslerDriver:
             if not self._camera.WaitForFrameTriggerReady(
                 READY_WITHIN_MS, pylon.TimeoutHandling_Return
             ):
-                raise CameraError(
+                raise NoFrame(
                     f"camera {self._id}: expected it ready to be fired within {READY_WITHIN_MS} "
                     "ms, found it busy; shorten the exposure or lengthen the takt"
                 )

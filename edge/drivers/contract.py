@@ -67,7 +67,10 @@ class Driver(Protocol):
         ...
 
     def fire(self) -> None:
-        """Have a camera fired by SOFTWARE expose one frame. Any thread."""
+        """Have a camera fired by SOFTWARE expose one frame. Any thread.
+
+        Raises `NoFrame` where it is not ready for one.
+        """
         ...
 
     def rearm(self) -> None:

@@ -214,6 +214,7 @@ def gige_settings() -> CameraSettings:
         driver="aravis",
         device="127.0.0.1",
         features={"PixelFormat": "Mono8", "Width": 256, "Height": 128},
+        frame_timeout_ms=5000,
         reconnect_max_s=0.5,
     )
 

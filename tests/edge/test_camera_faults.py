@@ -79,7 +79,8 @@ def test_a_gige_camera_that_freezes_is_lost_and_comes_back(cameras: list[Camera]
 
 def test_a_gige_camera_that_loses_packets_gives_whole_frames_or_none(cameras: list[Camera]):
     with gige_camera("-r", "100"):
-        camera, capture = opened(gige_settings(), cameras)
+        impatient = gige_settings().model_copy(update={"frame_timeout_ms": 1000})
+        camera, capture = opened(impatient, cameras)
         camera.require(WAIT_S)
         outcomes = [capture.take(SHOT, timeout_s=WAIT_S) for _ in range(10)]
         frames = [found for found in outcomes if isinstance(found, Frame)]

@@ -27,17 +27,19 @@ def bright_video(path: Path) -> Path:
 def with_cameras(settings: StationSettings, folder: Path) -> StationSettings:
     recipe = Path(settings.recipes[0])
     recipe.write_text(recipe.read_text().replace("[8, 6]", "[160, 120]"))
+    video(folder / "top.avi")
+    bright_video(folder / "still.avi")
     return changed(
         settings,
         cameras=[
-            {"id": "top", "driver": "opencv", "device": str(video(folder / "top.avi"))},
-            {"id": "side", "driver": "opencv", "device": str(folder / "side.avi")},
             {
-                "id": "still",
+                "id": name,
                 "driver": "opencv",
-                "device": str(bright_video(folder / "still.avi")),
-                "expect_noise": True,
-            },
+                "device": str(folder / f"{name}.avi"),
+                "frame_timeout_ms": 4000,
+                "expect_noise": name == "still",
+            }
+            for name in ("top", "side", "still")
         ],
     )
 

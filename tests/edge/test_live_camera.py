@@ -287,6 +287,12 @@ def test_a_cameras_clock_that_was_reset_is_learnt_anew():
     assert clock.exposed_ns(5 * MS, received_ns=20_100 * MS) == 20_100 * MS
 
 
+def test_a_clock_that_stands_is_no_clock():
+    clock = CameraClock()
+    moments = [clock.exposed_ns(40 * MS, received_ns=at * MS) for at in (1000, 1040, 1080)]
+    assert moments == [1000 * MS, 1040 * MS, 1080 * MS]
+
+
 def test_a_frame_says_when_it_was_exposed_not_when_it_came(cameras: list[LiveCamera]):
     driver = ScriptedDriver()
     camera, _ = live(cameras, driver)
