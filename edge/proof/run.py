@@ -88,8 +88,6 @@ class Proof:
         give_up = time.monotonic() + READY_WITHIN_S
         while (known := len(self._ledger.asked)) < triggers:
             self._cycle()
-            if not self._rss_before and known >= WARM_UP:
-                self._rss_before = self._plant.rss_mb()
             if len(self._ledger.asked) > known:
                 give_up = time.monotonic() + READY_WITHIN_S
             if time.monotonic() > give_up:
@@ -125,6 +123,8 @@ class Proof:
         """Send what is due and read what arrived, for at most one takt."""
         if self._plant.look_after_station():
             self._tell("the station ended by itself and was started again")
+        if not self._rss_before and len(self._ledger.asked) >= WARM_UP:
+            self._rss_before = self._plant.rss_mb()
         now_ns = time.monotonic_ns()
         is_due = may_trigger and now_ns >= self._next_ns and self._is_ready()
         if is_due and len(self._ledger.open(now_ns)) < 16:
