@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -51,6 +51,15 @@ _KINDS = {
     Action.OUT_OF_SERVICE: ChangeKind.OUT_OF_SERVICE,
     Action.IN_SERVICE: ChangeKind.IN_SERVICE,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmTally:
+    """The alarms in numbers; `malformed` counts since the start."""
+
+    active: int
+    unacknowledged: int
+    malformed: int
 
 
 class Alarms:
@@ -199,6 +208,15 @@ class Alarms:
         """Return every alarm as it is now, by id."""
         with self._lock:
             return tuple(self._alarms[name] for name in sorted(self._alarms))
+
+    def tally(self) -> AlarmTally:
+        """Return the numbers of now."""
+        with self._lock:
+            return AlarmTally(
+                active=sum(alarm.active for alarm in self._alarms.values()),
+                unacknowledged=sum(alarm.is_announced for alarm in self._alarms.values()),
+                malformed=self.malformed,
+            )
 
     def take_to_tell(self) -> tuple[Alarm, ...]:
         """Return the alarms that changed since the last call, to be published."""

@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from edge.alarms import AlarmTally
 from edge.tickets import Answer, Tally
 from inspector.domain import Inspection, Timings
 from inspector.errors import PortInUse
@@ -57,6 +58,8 @@ class Figures:
     free_mb: int
     reconnects: dict[str, int]
     restarts: dict[str, int]
+    alarms: AlarmTally
+    alarms_unrecorded: int
     cameras: tuple[CameraFigures, ...] = ()
     conditions: dict[str, str]
 
@@ -151,6 +154,15 @@ class Metrics:
         yield _gauge("inspector_outbox_records", "records the broker lacks", figures.outbox)
         yield _gauge("inspector_outbox_age_seconds", "oldest of them", figures.outbox_age_s)
         yield _gauge("inspector_disk_free_megabytes", "free space for records", figures.free_mb)
+        alarms = figures.alarms
+        yield _gauge("inspector_alarms_active", "alarms of station and PLC", alarms.active)
+        yield _gauge("inspector_alarms_unacknowledged", "for a person", alarms.unacknowledged)
+        yield _gauge(
+            "inspector_alarms_unrecorded", "changes without a row", figures.alarms_unrecorded
+        )
+        yield _counter(
+            "inspector_alerts_malformed", "alerts and commands not read", None, alarms.malformed
+        )
         yield _gauge("inspector_ready", "1 where triggers are taken", figures.state == "Ready")
         for name, what in (("skipped", "frames"), ("broken", "frames"), ("reconnects", "times")):
             yield _counter(

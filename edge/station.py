@@ -481,6 +481,8 @@ class Station:
                 )
                 for status in (camera.status() for camera in self._cameras.values())
             ),
+            alarms=self._desk.alarms.tally(),
+            alarms_unrecorded=self._desk.records.unrecorded,
             conditions={name: why for name, why in self._conditions().items() if why is not None},
         )
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 from inspector.alarms import Effect, Priority
 
@@ -41,7 +49,11 @@ def _named_priority(value: object) -> object:
     raise ValueError(f"expected one of {known}, found {value!r}")
 
 
-PriorityName = Annotated[Priority, BeforeValidator(_named_priority)]
+PriorityName = Annotated[
+    Priority,
+    BeforeValidator(_named_priority),
+    PlainSerializer(lambda priority: priority.name.lower(), when_used="json"),
+]
 
 
 class _Strict(BaseModel):
@@ -167,6 +179,19 @@ class AlarmSettings(_Strict):
     bad_frames_limit: int = Field(3, ge=1, le=1000, description="bad_frames at so many in a row")
     clock_step_s: float = Field(2, gt=0, le=3600, description="clock_step at a jump this large")
 
+    @field_validator("own", mode="before")
+    @classmethod
+    def _written_over_built_in(cls, own: object) -> object:
+        if not isinstance(own, dict):
+            return own
+        built_in = {str(kind): rule.model_dump() for kind, rule in _OWN.items()}
+        return {
+            kind: {**built_in[kind], **written}
+            if kind in built_in and isinstance(written, dict)
+            else written
+            for kind, written in own.items()
+        }
+
     @field_validator("plc")
     @classmethod
     def _names_are_unique(cls, plc: tuple[PlcAlertSettings, ...]) -> tuple[PlcAlertSettings, ...]:
@@ -187,10 +212,5 @@ class AlarmSettings(_Strict):
         kind = name.partition(".")[0]
         for known, built_in in _OWN.items():
             if known == kind:
-                written = self.own.get(known)
-                if written is None:
-                    return built_in
-                return built_in.model_copy(
-                    update={key: getattr(written, key) for key in written.model_fields_set}
-                )
+                return self.own.get(known, built_in)
         return AlarmRule()

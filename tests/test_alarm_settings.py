@@ -50,6 +50,12 @@ def test_keys_of_an_own_alarm_replace_the_built_in_ones_and_leave_the_others(tmp
     assert (rule.priority, rule.effect, rule.off_delay_s) == (Priority.HIGH, Effect.HOLD, 2)
 
 
+@pytest.mark.parametrize("mode", ["python", "json"])
+def test_what_was_read_can_be_written_and_read_again(tmp_path: Path, mode: str):
+    settings = load(tmp_path, "own: {camera_lost: {effect: hold}}\nplc: [{name: p, filter: a}]")
+    assert AlarmSettings.model_validate(settings.model_dump(mode=mode)) == settings
+
+
 def test_numbers_may_stand_for_words_where_yaml_reads_numbers(tmp_path: Path):
     rule = "{name: p, filter: a, priority_at: level, priorities: {1: critical}, texts: {7: Air}}"
     (found,) = load(tmp_path, f"plc: [{rule}]").plc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,18 @@ def test_an_alarm_of_the_plc_still_holds_after_a_restart(settings: StationSettin
         plc.await_state("Ready")
         plc.trigger("r1")
         assert plc.result("r1").reason is Reason.ALARM_ACTIVE
+
+
+def test_metrics_count_alarms_and_what_could_not_be_read(settings: StationSettings, plc: LinePlc):
+    watched = StationSettings.model_validate({**settings.model_dump(), "metrics_port": 0})
+    with running(watched) as station:
+        plc.await_state("Ready")
+        say(plc, "light", True)
+        assert plc.link.publish(Message(topic="plant/light", payload=b"{")) is not None
+        told(plc, "alerts_malformed", state="UNACK")
+        assert station._metrics_server is not None
+        url = f"http://127.0.0.1:{station._metrics_server.port}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text = answer.read().decode()
+    assert "inspector_alerts_malformed_total 1.0" in text
+    assert "inspector_alarms_unacknowledged 2.0" in text
