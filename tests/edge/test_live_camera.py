@@ -230,9 +230,12 @@ def test_a_reader_that_hangs_is_left_behind_by_a_restart(cameras: list[LiveCamer
     camera.restart()
     await_that(lambda: camera.status().is_up)
     assert isinstance(capture.take(SHOT, timeout_s=WAIT_S), Frame)
-    stuck.grabs.put(grabbed())
+    stuck.grabs.put(grabbed(77))
     gate.set()
     await_that(lambda: stuck.closed == 1)
+    (newest,) = camera.slot.frames()
+    assert isinstance(newest, Frame)
+    assert newest.bgr[0, 0, 0] != 77
     assert camera.status().received == 1  # what the old reader still got counts for nobody
 
 
