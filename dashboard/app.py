@@ -1,4 +1,4 @@
-"""The Streamlit app: three pages under one bar. Started by `inspector dashboard`."""
+"""The Streamlit app: four pages under one bar. Started by `inspector dashboard`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def main() -> None:
             st.Page(VIEWS / "live.py", title="Live", default=True),
             st.Page(VIEWS / "history.py", title="History"),
             st.Page(VIEWS / "review.py", title="Review"),
+            st.Page(VIEWS / "alarms.py", title="Alarms"),
         ],
         position="top",
     ).run()

@@ -61,6 +61,15 @@ def explained() -> Iterator[None]:
         st.html(empty("The records cannot be read", f"<p>{text(exc)}</p>"))
 
 
+def watchdog() -> None:
+    """Arm the notice that covers a page when its refreshes stop (the style says how)."""
+    beat = st.session_state["watchdog_beat"] = not st.session_state.get("watchdog_beat", False)
+    st.html(
+        f'<div class="watchdog {"even" if beat else "odd"}">✖\ufe0e This page is no longer updated.'
+        "<br>What was here is old.</div>"
+    )
+
+
 def zone() -> tzinfo:
     """Return the time zone of the person who looks, this machine's where it is not known."""
     try:

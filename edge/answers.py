@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from edge import messages
 from edge.messages import Refusal
-from edge.mqtt import Link, Message
+from edge.mqtt import Link, Message, Receipt
 from edge.tickets import NS_PER_MS, NS_PER_S, Answer, Ticket
 from inspector.domain import Reason, Verdict
 from inspector.storage.spool import Settlement
 
 log = logging.getLogger(__name__)
 
+RECEIPTS_KEPT = 1000
+
 
 class Answers:
     """Speaks to the PLC over a link of its own, only while it is up. Any thread may call."""
 
-    def __init__(self, *, link: Link, line: Link, base: str) -> None:
-        """`line` carries the retained copy of the newest result, for clients that were away."""
+    def __init__(
+        self,
+        *,
+        link: Link,
+        line: Link,
+        base: str,
+        ack_within_ms: int = 0,
+        has_scalars: bool = False,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """`line` carries the retained copy of the newest result, for clients that were away.
+
+        With `ack_within_ms` the PLC acknowledges each result by then, or counts as deaf. With
+        `has_scalars` each answer follows as plain numbers and words, for PLCs without JSON.
+        """
+        self.acknowledged = 0
+        self.unheard = 0
+        self.refused = 0
         self._link = link
         self._line = line
         self._base = base
+        self._has_scalars = has_scalars
+        self._ack_within_ns = ack_within_ms * NS_PER_MS
+        self._clock_ns = clock_ns
+        self._lock = threading.Lock()
+        self._results: dict[int, str] = {}  # request_id by token, until its receipt
+        self._unacknowledged: dict[str, int] = {}  # when it was sent, by request_id
+        self._deaf: str | None = None
 
     def send(self, answer: Answer) -> bool:
         """Publish an answer in time; return whether it left. The lock of the tickets is held."""
@@ -35,10 +64,44 @@ class Answers:
         )
         if taken is None:
             return False
+        request_id = answer.ticket.trigger.request_id
+        with self._lock:
+            while len(self._results) >= RECEIPTS_KEPT:  # of connections that were lost
+                del self._results[next(iter(self._results))]
+            self._results[taken] = request_id
+            if self._ack_within_ns:
+                self._unacknowledged[request_id] = self._clock_ns()
         self._line.publish(
             Message(topic=f"{self._base}/{messages.RESULT_LAST}", payload=payload, retain=True)
         )
+        if self._has_scalars:
+            self._send_scalars(answer)
         return True
+
+    def _send_scalars(self, answer: Answer) -> None:
+        """Publish an answer as scalars; `seq` comes last, so that it says that all is there."""
+        expiry_s = (answer.ticket.due_ns - answer.settled_ns) / NS_PER_S
+        for name, value in (
+            ("request_id", answer.ticket.trigger.request_id),
+            ("code", answer.verdict.decision.code),
+            ("reason", answer.verdict.reason),
+            ("seq", answer.seq),
+        ):
+            topic = f"{self._base}/{messages.OUT}/{name}"
+            self._link.publish(Message(topic=topic, payload=str(value).encode()), expiry_s=expiry_s)
+
+    def acknowledge(self, request_id: str) -> None:
+        """Take the PLC's word that it has read a result."""
+        with self._lock:
+            self.acknowledged += 1
+            self._unacknowledged.pop(request_id, None)
+            if self._ack_within_ns:
+                self._deaf = None
+
+    def why_deaf(self) -> str | None:
+        """Return why the PLC seems not to listen, None where nothing speaks for that."""
+        with self._lock:
+            return self._deaf
 
     def repeat(self, answer: Answer) -> None:
         """Publish an answer again, for a PLC that asks again."""
@@ -69,18 +132,50 @@ class Answers:
         self._tell(messages.REJECTED, messages.rejection(request_id, refusal, detail))
 
     def read_receipts(self) -> None:
-        """Say in the log what the broker said of the answers since the last call."""
-        while True:
-            try:
+        """Take what the broker said of the answers since the last call, and look for the PLC's."""
+        with contextlib.suppress(queue.Empty):
+            while True:
                 receipt = self._link.receipts.get_nowait()
-            except queue.Empty:
-                return
-            if receipt is None:
-                continue
-            if not receipt.delivered:
-                log.error("the broker refused an answer: %s", receipt.detail)
-            elif not receipt.heard:
-                log.warning("nobody listens to the answers at %s", self._base)
+                if receipt is not None:
+                    self._read(receipt)
+        self._look_for_acknowledgements()
+
+    def _read(self, receipt: Receipt) -> None:
+        with self._lock:
+            request_id = self._results.pop(receipt.token, None)
+        if not receipt.delivered:
+            self.refused += 1
+            log.error("%s: the broker refused it: %s", request_id or "message", receipt.detail)
+            if request_id is not None:
+                self._turn_deaf(
+                    f"the broker refused a result ({receipt.detail}); correct its access list"
+                )
+        elif request_id is None:
+            return  # only results must be heard; a PLC may leave out the rest
+        elif not receipt.heard:
+            self.unheard += 1
+            log.warning("%s: nobody listens to %s/evt/result", request_id, self._base)
+            self._turn_deaf(f"nobody subscribes to {self._base}/{messages.RESULT}")
+        elif not self._ack_within_ns:
+            self._turn_deaf(None)
+
+    def _look_for_acknowledgements(self) -> None:
+        now_ns = self._clock_ns()
+        overdue = None
+        with self._lock:
+            for request_id, sent_ns in tuple(self._unacknowledged.items()):
+                if now_ns - sent_ns <= self._ack_within_ns:
+                    break
+                del self._unacknowledged[request_id]
+                overdue = request_id
+        if overdue is not None:
+            self._turn_deaf(
+                f"{overdue} was not acknowledged within {self._ack_within_ns // NS_PER_MS} ms"
+            )
+
+    def _turn_deaf(self, why: str | None) -> None:
+        with self._lock:
+            self._deaf = why
 
     def _tell(self, topic: str, payload: messages.Payload) -> None:
         self._link.publish(Message(topic=f"{self._base}/{topic}", payload=messages.encode(payload)))

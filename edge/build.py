@@ -7,18 +7,24 @@ others can see, come last, in `Station.run`.
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from edge.cameras import FolderCamera
+from edge.alarm_desk import AlarmDesk
+from edge.cameras import camera_of
 from edge.examination import InspectorLike
 from edge.mqtt import Link
 from edge.station import Station
+from edge.worker import LoadedModel, WorkerProcess
 from inspector.errors import InspectorError, SettingsError, StorageError
+from inspector.pipeline import Inspector
 from inspector.settings import Recipe, StationSettings, load_recipe
 from inspector.settings_file import Location
 from inspector.storage.database import open_database
@@ -27,6 +33,7 @@ from inspector.storage.spool import Spool
 from inspector.storage.store import Store
 
 IN_A_FILE = re.compile(r"\S+\.ya?ml:\d+: ")
+CAMERA_WITHIN_S = 10.0
 MakeInspector = Callable[[tuple[Recipe, ...]], InspectorLike]
 
 
@@ -43,7 +50,10 @@ def build(
     with _owned(settings.records):
         database = open_database(settings.database)
         store = Store(database)
-        make = make_inspector or _with_models(settings, store=store)
+        if make_inspector is None:
+            make = _in_processes(settings, recipes, store=store)
+        else:
+            make = partial(make_inspector, recipes)
         try:
             spool = Spool(settings.records / "spool")
             pictures = Pictures(settings.records / "pictures")
@@ -51,11 +61,12 @@ def build(
             yield Station(
                 settings,
                 recipes=recipes,
-                cameras=tuple(FolderCamera.from_settings(camera) for camera in settings.cameras),
-                inspectors=tuple(make(recipes) for _ in range(settings.inspect_workers)),
+                cameras=tuple(camera_of(camera) for camera in settings.cameras),
+                make_inspector=make,
                 store=store,
                 spool=spool,
                 pictures=pictures,
+                desk=AlarmDesk(settings, database=database),
             )
         finally:
             database.close()
@@ -80,15 +91,22 @@ def check(
 
     def load_models() -> None:
         if recipes:
-            (make_inspector or _with_models(settings))(recipes)
+            if make_inspector is None:
+                RealModels(recipes=recipes, threads=settings.torch_threads).load()
+            else:
+                make_inspector(recipes)
 
     def open_records() -> None:
         Spool(settings.records / "spool")
         Pictures(settings.records / "pictures")
 
     def open_cameras() -> None:
-        for camera in settings.cameras:
-            FolderCamera.from_settings(camera).open()
+        for camera in map(camera_of, settings.cameras):
+            camera.open()
+            try:
+                camera.require(CAMERA_WITHIN_S)
+            finally:
+                camera.close()
 
     def reach_broker() -> None:
         link = Link(settings.mqtt, client_id=f"{settings.station_id}-check")
@@ -137,20 +155,55 @@ def _recipes(settings: StationSettings) -> tuple[Recipe, ...]:
     return tuple(recipes)
 
 
-def _with_models(settings: StationSettings, *, store: Store | None = None) -> MakeInspector:
-    """Return what loads the real models, and notes in `store` which ones judge from now on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealModels:
+    """What a worker's process loads."""
 
-    def make(recipes: tuple[Recipe, ...]) -> InspectorLike:
+    recipes: tuple[Recipe, ...]
+    threads: int | None
+
+    def load(self) -> Inspector:
+        """Return the inspector of all recipes; raise an `InspectorError`."""
         from inspector.assembly import assemble  # loads vendors, which take seconds
 
-        inspector = assemble(recipes, threads=settings.torch_threads)
-        if store is not None:
-            now = datetime.now(UTC)
-            for name, detector in inspector.models.detectors.items():
-                store.register_model(name, "detector", detector.sha256, now)
-            for name, judge in inspector.models.judges.items():
-                store.register_model(name, "judge", judge.sha256, now)
-        return inspector
+        return assemble(self.recipes, threads=self.threads)
+
+    def models(self, inspector: InspectorLike) -> tuple[LoadedModel, ...]:
+        """Return which models judge from now on."""
+        if not isinstance(inspector, Inspector):
+            return ()
+        return tuple(
+            LoadedModel(name=name, kind=kind, sha256=model.sha256)
+            for kind, models in (
+                ("detector", inspector.models.detectors),
+                ("judge", inspector.models.judges),
+            )
+            for name, model in models.items()
+        )
+
+    def uses_gpu(self) -> bool:
+        from inspector.models.engines import has_cuda
+
+        return has_cuda()
+
+
+def _in_processes(
+    settings: StationSettings, recipes: tuple[Recipe, ...], *, store: Store
+) -> Callable[[], InspectorLike]:
+    """Return what starts a worker with the real models, and notes in `store` which ones judge."""
+    numbers = itertools.count(1)
+
+    def make() -> InspectorLike:
+        worker = WorkerProcess(
+            RealModels(recipes=recipes, threads=settings.torch_threads),
+            name=f"models-{next(numbers)}",
+            limit_s=settings.stuck_after_s,
+        )
+        worker.start()
+        now = datetime.now(UTC)
+        for model in worker.models:
+            store.register_model(model.name, model.kind, model.sha256, now)
+        return worker
 
     return make
 

@@ -10,10 +10,18 @@ from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
-from edge.capture import Capture, Shot, check_frame
+from edge.capture import Capture, Shot
 from edge.recorder import Recorder
 from edge.tickets import NS_PER_MS, NS_PER_S, Ticket, Tickets
-from inspector.domain import Assessment, Context, Frame, Inspection, Reason, Verdict
+from inspector.domain import (
+    Assessment,
+    Context,
+    Decision,
+    Frame,
+    Inspection,
+    Reason,
+    Verdict,
+)
 from inspector.errors import StorageError
 from inspector.settings import Recipe
 from inspector.storage.records import inspection_to_json, json_text
@@ -48,24 +56,36 @@ class Examiner:
         tickets: Tickets,
         recorder: Recorder,
         acquired: Callable[[Ticket], None],
+        why_held: Callable[[], str | None] = lambda: None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         today: Callable[[], date] = date.today,
     ) -> None:
-        """`acquired` is told when the picture is taken and the part may move."""
+        """`acquired` is told when the picture is taken and the part may move.
+
+        `why_held` says which alarm holds every part now, None where none does.
+        """
         self._inspector = inspector
         self._recipes = recipes
         self._cameras = cameras
         self._tickets = tickets
         self._recorder = recorder
         self._acquired = acquired
+        self._why_held = why_held
         self._clock_ns = clock_ns
         self._today = today
 
     def examine(self, ticket: Ticket) -> Inspection:
         """Return the part as judged; a HOLD where anything stands in the way of judging."""
         wait_ms = (self._clock_ns() - ticket.opened_ns) / NS_PER_MS
+        why_held = self._why_held()
         outcome = self._examine(ticket)
         inspection = held(ticket.note, outcome) if isinstance(outcome, Verdict) else outcome
+        if inspection.verdict.decision is Decision.PASS:
+            # one that came while the part was judged counts too, and so does one that went
+            why_held = why_held or self._why_held()
+            if why_held is not None:
+                verdict = Verdict.held(Reason.ALARM_ACTIVE, why_held)
+                inspection = replace(inspection, verdict=verdict)
         try:
             json_text(inspection_to_json(inspection))
         except StorageError as exc:
@@ -97,6 +117,8 @@ class Examiner:
                 part_id=ticket.trigger.part_id,
                 view=ticket.trigger.view,
                 bit_depth=recipe.settings.bit_depth,
+                triggered_ns=ticket.opened_ns,
+                seq=ticket.trigger.seq,
             ),
             timeout_s=self._left_s(ticket),
         )
@@ -105,12 +127,17 @@ class Examiner:
         self._tickets.acquired(ticket, at_ns=self._clock_ns())
         self._acquired(ticket)
         picture = self._recorder.save_picture(frame, ticket.id)
-        return self._judged(ticket, recipe, frame, picture)
+        return self._judged(ticket, recipe, frame, picture, bad_frame=camera.check(frame, recipe))
 
     def _judged(
-        self, ticket: Ticket, recipe: Recipe, frame: Frame, picture: Future[str]
+        self,
+        ticket: Ticket,
+        recipe: Recipe,
+        frame: Frame,
+        picture: Future[str],
+        *,
+        bad_frame: Verdict | None,
     ) -> Inspection:
-        bad_frame = check_frame(frame, recipe)
         if bad_frame is not None:
             assessment = Assessment.held(bad_frame.reason, bad_frame.detail)
         else:

@@ -98,16 +98,24 @@ class Intake:
             return
         self._tickets.count_malformed()
         log.warning("malformed trigger: %s", error)
-        self._recorder.note_event("MALFORMED", str(error))
+        self._recorder.note_event("MALFORMED", str(error), is_minor=True)
 
     def _refuse(self, request_id: str, refusal: Refusal, detail: str) -> None:
         self._tickets.count_refused()
         self._tell_refusal(request_id, refusal, detail)
 
     def _tell_refusal(self, request_id: str, refusal: Refusal, detail: str) -> None:
-        log.warning("%s: rejected %s: %s", request_id, refusal.name, detail)
+        log.warning(
+            "%s: rejected %s: %s",
+            request_id,
+            refusal.name,
+            detail,
+            extra={"request_id": request_id},
+        )
         self._answers.rejected(request_id, refusal, detail)
-        self._recorder.note_event("REJECTED", f"{request_id}: {refusal.name}: {detail}")
+        self._recorder.note_event(
+            "REJECTED", f"{request_id}: {refusal.name}: {detail}", is_minor=True
+        )
 
     def _why_stale(self, trigger: Trigger, arrival: Arrival) -> str | None:
         waited_ms = (self._clock_ns() - arrival.received_ns) / NS_PER_MS

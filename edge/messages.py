@@ -23,17 +23,23 @@ from inspector.settings import PART_PATTERN, VIEW_PATTERN
 MAX_PAYLOAD_BYTES = 8192
 MAX_CLAUSE_IDS_CHARS = 200
 MAX_DETAIL_CHARS = 200
+MAX_REPLAY = 100_000
 REQUEST_ID_PATTERN = re.compile(r"[\x21-\x7e]{1,64}")
 EXPECTED_KEY_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,31}")
 INSPECTED_ON = "inspected_on"
 EXPECTED = "expected."
 
 TRIGGER = "cmd/trigger"
+ACK = "cmd/ack"
+REPLAY = "cmd/replay"
+SELFTEST_IN = "cmd/selftest"
+SELFTEST_OUT = "evt/selftest"
 ACCEPTED = "evt/accepted"
 ACQUIRED = "evt/acquired"
 RESULT = "evt/result"
 REJECTED = "evt/rejected"
 RESULT_LAST = "result/last"
+OUT = "out"
 RECORD = "record"
 STATE = "state"
 HEARTBEAT = "heartbeat"
@@ -71,6 +77,34 @@ class Trigger:
     inspected_on: date | None = None
 
     SCHEMA: ClassVar[str] = "trigger/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """The PLC has read a result."""
+
+    request_id: str
+
+    SCHEMA: ClassVar[str] = "ack/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOrder:
+    """Somebody lacks records: those with a `seq` above `after_seq`, at most `limit`."""
+
+    after_seq: int
+    limit: int = 1000
+
+    SCHEMA: ClassVar[str] = "replay/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """The station to itself: what it hears again proves that it may write and read there."""
+
+    nonce: str
+
+    SCHEMA: ClassVar[str] = "selftest/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,13 +208,20 @@ class Health:
     unrecorded: int
     retained_dropped: int
     free_mb: int
+    acknowledged: int
+    unheard: int
+    refused: int
+    outbox: int
+    outbox_age_s: int
+    restarts: int
+    bad_commands: int
     uptime_s: int
     ts: str
 
     SCHEMA: ClassVar[str] = "health/1"
 
 
-Payload = Accepted | Acquired | Result | Rejected | State | Heartbeat | Health
+Payload = SelfTest | Accepted | Acquired | Result | Rejected | State | Heartbeat | Health
 _P = TypeVar("_P", bound=Payload)
 
 
@@ -259,6 +300,43 @@ def parse_trigger(payload: bytes) -> Trigger:
         return _trigger(request_id, content)
     except ValueError as exc:
         raise MessageError(str(exc), request_id=request_id) from exc
+
+
+def parse_ack(payload: bytes) -> Ack:
+    """Return the acknowledgement of `payload`; raise `MessageError`."""
+    content = _object(payload)
+    request_id = _request_id(content.pop("request_id", None))
+    _only(content, Ack.SCHEMA)
+    return Ack(request_id=request_id)
+
+
+def parse_replay(payload: bytes) -> ReplayOrder:
+    """Return the order to replay of `payload`; raise `MessageError`."""
+    content = _object(payload)
+    try:
+        after_seq = _integer(content, "after_seq", least=0)
+        limit = _integer(content, "limit", least=1)
+    except ValueError as exc:
+        raise MessageError(str(exc), request_id=None) from exc
+    _only(content, ReplayOrder.SCHEMA)
+    if after_seq is None:
+        raise MessageError("expected after_seq, found none", request_id=None)
+    return ReplayOrder(after_seq=after_seq, limit=min(limit or 1000, MAX_REPLAY))
+
+
+def encode_command(command: Ack | ReplayOrder) -> bytes:
+    """Return a command as a PLC or an MES sends it."""
+    content = {item.name: getattr(command, item.name) for item in fields(command)}
+    return _dump({"schema": command.SCHEMA, **content})
+
+
+def _only(content: dict[str, object], schema: str) -> None:
+    if content.pop("schema", schema) != schema:
+        raise MessageError(f"expected schema {schema!r}, found another", request_id=None)
+    if content:
+        raise MessageError(
+            f"expected no other keys, found {', '.join(sorted(content))[:100]!r}", request_id=None
+        )
 
 
 def _trigger(request_id: str, content: dict[str, object]) -> Trigger:

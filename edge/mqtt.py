@@ -17,6 +17,7 @@ import logging
 import math
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,8 @@ CONNECT_TIMEOUT_S = 5.0
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
 FAILURE = 0x80  # MQTT v5, 2.4: reason codes from here on are failures
 NO_MATCHING_SUBSCRIBERS = 0x10
+SESSION_TAKEN_OVER = 0x8E
+WORKS_WITHIN_S = 1.0  # a broker that acknowledged something so lately is at work
 _BAD_LOGIN = {4, 5, 134, 135}  # 3.1.1 return codes and v5 reason codes
 _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 
@@ -109,6 +112,7 @@ class Link:
         self._stall_ms = stall_ms
         self._tokens = itertools.count(1)
         self._up: _Connection | None = None
+        self._newest: _Connection | None = None  # stays until the thread has closed it
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name=f"mqtt-{client_id}", daemon=True)
 
@@ -121,10 +125,29 @@ class Link:
     def name(self) -> str:
         return self._thread.name
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread that keeps the link up still runs."""
-        return self._thread.is_alive()
+    def trouble(self) -> str | None:
+        """Return why the connection must be renewed, None where it need not.
+
+        A broker that hangs acknowledges nothing, long before the keepalive notices; and where
+        paho's own thread has ended, the connection stays "up" and nothing moves.
+        """
+        connection = self._up
+        if self._thread.ident is not None and not self._thread.is_alive():
+            return "the thread that keeps the connection up has ended"
+        return None if connection is None else connection.trouble()
+
+    def renew(self) -> None:
+        """Give the connection up and make another."""
+        connection = self._up
+        if connection is not None:
+            connection.why_lost = "it moved nothing any more"
+            self._up = None
+            connection.lost.set()
+        if self._thread.ident is not None and not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._keep_up, name=self._thread.name, daemon=True
+            )
+            self._thread.start()
 
     def start(self) -> None:
         """Connect; raise `BrokerError` where the broker cannot be reached or refuses."""
@@ -136,8 +159,9 @@ class Link:
         """Hand `message` to the broker; return a token that its receipt will carry.
 
         Returns None where the link is down: the message is then gone, not queued. `expiry_s` is
-        the v5 message expiry, rounded up to whole seconds; a message that has one is not taken
-        either while the broker owes so many acknowledgements that it would have to wait.
+        the v5 message expiry, rounded up to whole seconds; a message that has one never waits for
+        acknowledgements that the broker owes: it leaves with QoS 0, or, where the broker seems to
+        hang, is not taken.
         """
         connection = self._up
         if connection is None:
@@ -148,7 +172,7 @@ class Link:
     def stop(self, *, farewell: Message | None = None, timeout_s: float = 2.0) -> None:
         """Publish `farewell` in place of the last will and disconnect."""
         self._stopping.set()
-        connection, self._up = self._up, None
+        connection, self._up = self._up or self._newest, None
         if connection is not None:
             connection.close(farewell=farewell, timeout_s=timeout_s)
         if self._thread.ident is not None:
@@ -167,20 +191,27 @@ class Link:
         raise refused
 
     def _announce(self, connection: _Connection) -> None:
-        self._up = connection
+        self._up = self._newest = connection
         self._on_change(True)
 
     def _keep_up(self) -> None:
         retry_s = RETRY_FIRST_S
         while not self._stopping.is_set():
-            connection = self._up
+            connection = self._newest
             if connection is not None:
                 connection.lost.wait()
                 if self._stopping.is_set():
                     return
-                self._up = None
+                self._up = self._newest = None
                 connection.close()
                 log.warning("%s: broker connection lost: %s", self._client_id, connection.why_lost)
+                if connection.was_taken_over:
+                    log.error(
+                        "%s: expected no other client with this id, found one that took its place; "
+                        "give each station its own station_id",
+                        self._client_id,
+                    )
+                    retry_s = RETRY_MAX_S  # or the two would throw each other out for ever
                 self._on_change(False)
             if self._stopping.wait(retry_s):
                 return
@@ -193,6 +224,34 @@ class Link:
             retry_s = RETRY_FIRST_S
             self.reconnects += 1
             self._announce(connection)
+
+
+def _tls_context(settings: MqttSettings) -> ssl.SSLContext:
+    """Return what checks the broker and, with a certificate, shows who the station is.
+
+    Raises `BrokerError` that names the file which does not serve.
+    """
+    named = settings.ca_file or "the system's certificates"
+    try:
+        context = ssl.create_default_context(
+            cafile=None if settings.ca_file is None else str(settings.ca_file)
+        )
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.cert_file is not None:
+            named = f"{settings.cert_file} with {settings.key_file}"
+            context.load_cert_chain(
+                str(settings.cert_file), str(settings.key_file), password=_no_password
+            )
+    except (OSError, ValueError) as exc:
+        raise BrokerError(
+            f"expected {named} to hold certificate and key in PEM, found {exc}; "
+            "correct mqtt.ca_file, cert_file and key_file"
+        ) from exc
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("a key with a password, which a station that starts by itself cannot ask for")
 
 
 class _OtherProtocol(Exception):
@@ -214,11 +273,14 @@ class _Connection:
         self._v5 = protocol == MQTTProtocolVersion.MQTTv5
         self._answered = threading.Event()
         self._connected = False
+        self.was_taken_over = False
         self._refused: ReasonCode | None = None
         self._subscribing: int | None = None
         self._denied: tuple[str, ...] = ()
         # token per packet id: a PUBACK may arrive before publish() returns, so both sides look
         self._tokens: dict[int, int] = {}
+        self._sent_ns: dict[int, int] = {}
+        self._acknowledged_ns = 0
         self._early: dict[int, Receipt] = {}
         self._tokens_lock = threading.Lock()
         self._client = paho.Client(
@@ -235,6 +297,8 @@ class _Connection:
         if link._will is not None:
             will = link._will
             self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if self._settings.tls:
+            self._client.tls_set_context(_tls_context(self._settings))
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
@@ -249,6 +313,12 @@ class _Connection:
         try:
             # on v5, too, a client's first connection is a clean start, and there is no second
             self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
+        except ssl.SSLError as exc:
+            raise BrokerError(
+                f"expected a broker with a good certificate at {where}, found "
+                f"{getattr(exc, 'verify_message', '') or exc.reason or exc}; renew the "
+                "certificate, correct mqtt.ca_file, or check that this port speaks TLS"
+            ) from exc
         except (OSError, ValueError) as exc:
             raise BrokerError(
                 f"expected an MQTT broker at {where}, found none ({exc}); "
@@ -270,6 +340,8 @@ class _Connection:
                 f"{str(self._refused)!r}; correct mqtt.username and the password"
             )
         found = str(self._refused) if self._refused is not None else "no answer to CONNECT"
+        if self._settings.tls and self._refused is None:
+            found += ", or no trust in the station's certificate"
         raise _OtherProtocol(
             BrokerError(
                 f"expected an MQTT broker at {where}, found {found!r}; "
@@ -279,20 +351,28 @@ class _Connection:
 
     def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
         properties: Properties | None = None
+        qos = 1
         if expiry_s is not None and len(self._tokens) >= self._client.max_inflight_messages:
-            return False  # paho would keep it until the broker acknowledges others: late
+            # paho would keep it until the broker acknowledges others: late. Where the broker works,
+            # it gets it now, without an acknowledgement; where it does not, it gets it not at all.
+            if time.monotonic_ns() - self._acknowledged_ns > WORKS_WITHIN_S * 1e9:
+                return False
+            qos = 0
         if expiry_s is not None and self._v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))
         taken = self._client.publish(
-            message.topic, message.payload, qos=1, retain=message.retain, properties=properties
+            message.topic, message.payload, qos=qos, retain=message.retain, properties=properties
         )
         if taken.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
+        if qos == 0:
+            return True
         with self._tokens_lock:
             early = self._early.pop(taken.mid, None)
             if early is None:
                 self._tokens[taken.mid] = token
+                self._sent_ns[taken.mid] = time.monotonic_ns()
         if early is not None:
             self._link.receipts.put(
                 Receipt(
@@ -300,6 +380,20 @@ class _Connection:
                 )
             )
         return True
+
+    def trouble(self) -> str | None:
+        thread = self._client._thread
+        if not self.lost.is_set() and (thread is None or not thread.is_alive()):
+            return "the connection's network thread has ended"
+        with self._tokens_lock:
+            oldest_ns = min(self._sent_ns.values(), default=None)
+        if oldest_ns is None:
+            return None
+        # a slow broker that works through what it was sent is not stuck
+        waits_s = (time.monotonic_ns() - max(oldest_ns, self._acknowledged_ns)) / 1e9
+        if waits_s <= self._settings.keepalive_s:
+            return None
+        return f"the broker has acknowledged nothing for {waits_s:.1f} s"
 
     def close(self, *, farewell: Message | None = None, timeout_s: float = 2.0) -> None:
         if farewell is not None:
@@ -345,6 +439,7 @@ class _Connection:
         self, _client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
     ) -> None:
         self.why_lost = str(reason)
+        self.was_taken_over = reason.value == SESSION_TAKEN_OVER
         if self._link._up is self:
             self._link._up = None  # at once: nothing more is handed to a dead connection
         self._connected = False
@@ -367,6 +462,8 @@ class _Connection:
         delivered = reason.value < FAILURE
         heard = reason.value != NO_MATCHING_SUBSCRIBERS
         with self._tokens_lock:
+            self._acknowledged_ns = time.monotonic_ns()
+            self._sent_ns.pop(mid, None)
             token = self._tokens.pop(mid, None)
             if token is None:
                 self._early[mid] = Receipt(

@@ -45,7 +45,19 @@ class Presence:
         return self._beats % HEALTH_EVERY == 1
 
     def tell_health(
-        self, tally: Tally, *, unrecorded: int, retained_dropped: int, free_mb: int
+        self,
+        tally: Tally,
+        *,
+        unrecorded: int,
+        retained_dropped: int,
+        free_mb: int,
+        acknowledged: int,
+        unheard: int,
+        refused: int,
+        outbox: int,
+        outbox_age_s: int,
+        restarts: int,
+        bad_commands: int,
     ) -> None:
         """Publish the counters."""
         self._tell(
@@ -63,6 +75,13 @@ class Presence:
                 unrecorded=unrecorded,
                 retained_dropped=retained_dropped,
                 free_mb=free_mb,
+                acknowledged=acknowledged,
+                unheard=unheard,
+                refused=refused,
+                outbox=outbox,
+                outbox_age_s=outbox_age_s,
+                restarts=restarts,
+                bad_commands=bad_commands,
                 uptime_s=(time.monotonic_ns() - self._started_ns) // NS_PER_S,
                 ts=_now(),
             ),

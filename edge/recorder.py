@@ -1,25 +1,26 @@
 """Spool, rows and outbox: what is judged and answered is on disk, whatever ends next.
 
-Before a PASS or FAIL leaves, its candidate is on disk with the decision that is about to leave.
-After that the record thread notes what really left, makes the row with its outbox message in one
-transaction and forgets the spool's copy. The outbox thread publishes records in order and marks
-them on a good PUBACK only.
+Before a PASS or FAIL leaves, its candidate is on disk (fsync), and then what is about to leave
+(written only). The record thread makes the row with its outbox message in one transaction and
+forgets the spool's copy.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from edge.mqtt import Link, Message, Receipt
+from edge.supervision import NS_PER_S, Turn
 from inspector.domain import Decision, Frame, Inspection
 from inspector.errors import RecordRefused, StorageError
 from inspector.storage.files import Pictures
@@ -29,7 +30,8 @@ from inspector.storage.store import Store
 log = logging.getLogger(__name__)
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
-BACKLOG_MAX = 2000  # parts waiting for the database; beyond this nothing more is passed
+MINOR_BURST, MINOR_PER_S = 20, 2
+PROBE_EVERY_S = 5.0  # a healthy disk; one that refused is asked at each look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,35 @@ class Event:
     at: datetime
 
 
+class _Trickle:
+    """Lets `MINOR_BURST` through at once and `MINOR_PER_S` a second after that."""
+
+    def __init__(self, clock_ns: Callable[[], int]) -> None:
+        self._clock_ns = clock_ns
+        self._lock = threading.Lock()
+        self._level = 0.0
+        self._seen_ns = clock_ns()
+        self._left_out = 0
+
+    def take(self) -> bool:
+        with self._lock:
+            now_ns = self._clock_ns()
+            run_out = (now_ns - self._seen_ns) / NS_PER_S * MINOR_PER_S
+            self._level = max(0.0, self._level - run_out)
+            self._seen_ns = now_ns
+            if self._level >= MINOR_BURST:
+                self._left_out += 1
+                return False
+            self._level += 1
+            return True
+
+    def left_out(self) -> int:
+        """Return how many were left out since this was asked."""
+        with self._lock:
+            left_out, self._left_out = self._left_out, 0
+            return left_out
+
+
 class Recorder:
     """Keeps what happens to parts. Only the methods that say so touch the disk."""
 
@@ -62,8 +93,15 @@ class Recorder:
         min_free_mb: int,
         recorded: Callable[[int], None],
         picture_writers: int = 1,
+        spool_max: int = 2000,
+        silent_after_s: float = 20.0,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Prepare to record; `recorded` is told the seq of each row, in the record thread."""
+        """Prepare to record; `recorded` is told the seq of each row, in the record thread.
+
+        Beyond `spool_max` parts without a row nothing passes. A disk that has not answered a look
+        for `silent_after_s` counts as lost.
+        """
         self._recorded = recorded
         self._station_id = station_id
         self._store = store
@@ -71,6 +109,16 @@ class Recorder:
         self._pictures = pictures
         self._min_free_mb = min_free_mb
         self._work: queue.SimpleQueue[Finished | Settlement | Event | None] = queue.SimpleQueue()
+        self._current: Finished | Settlement | Event | None = None
+        self._spool_max = spool_max
+        self._silent_after_ns = int(silent_after_s * NS_PER_S)
+        self._clock_ns = clock_ns
+        self._looked_ns: int | None = None
+        self._probed_ns: int | None = None
+        self._refused: str | None = None
+        self._free_mb = 0
+        self._unremoved: deque[UUID] = deque()
+        self._minor = _Trickle(clock_ns)
         self._unrecorded = 0
         self._counting = threading.Lock()
         self._hurry = threading.Event()
@@ -81,31 +129,66 @@ class Recorder:
         """How many parts wait for their row."""
         return self._unrecorded
 
-    def why_full(self) -> str | None:
-        """Return why no PASS can be recorded now, None where one can. Asks the disk."""
-        if self._unrecorded >= BACKLOG_MAX:
-            return f"{self._unrecorded} parts wait for the database; check it"
-        try:
-            free_mb = self._pictures.free_mb()
-        except StorageError as exc:
-            return str(exc)
-        if free_mb < self._min_free_mb:
-            return (
-                f"expected {self._min_free_mb} MB free in {self._pictures.folder}, "
-                f"found {free_mb}; make room on the disk"
-            )
-        return None
+    @property
+    def spool_share(self) -> float:
+        """How full the spool is, 1 at its limit."""
+        return self._unrecorded / self._spool_max
 
+    @property
     def free_mb(self) -> int:
-        """Return the free space of the disk, 0 where it cannot be told."""
+        """The free space of the disk at the last look, 0 where it cannot be told."""
+        return self._free_mb
+
+    @property
+    def is_low(self) -> bool:
+        """Whether less than twice the space is left below which nothing passes."""
+        return self._looked_ns is not None and self._free_mb < 2 * self._min_free_mb
+
+    def why_full(self) -> str | None:
+        """Return why no PASS can be recorded now, None where one can. Never asks the disk."""
+        if self._unrecorded >= self._spool_max:
+            return f"{self._unrecorded} parts wait for the database; check it"
+        looked_ns = self._looked_ns
+        if looked_ns is not None and self._clock_ns() - looked_ns > self._silent_after_ns:
+            return (
+                f"expected {self._pictures.folder} to answer, found the disk silent for "
+                f"{(self._clock_ns() - looked_ns) / NS_PER_S:.0f} s; check it"
+            )
+        return self._refused
+
+    def look_at_disk(self) -> None:
+        """Find out whether records can be written: free space, and now and then a real write."""
         try:
-            return self._pictures.free_mb()
-        except StorageError:
-            return 0
+            self._free_mb = self._pictures.free_mb()
+            refused = None
+            if self._free_mb < self._min_free_mb:
+                refused = (
+                    f"expected {self._min_free_mb} MB free in {self._pictures.folder}, "
+                    f"found {self._free_mb}; make room on the disk"
+                )
+            elif self._is_probe_due():
+                self._spool.probe()
+                self._pictures.probe()
+                self._probed_ns = self._clock_ns()
+                while self._unremoved:
+                    self._spool.remove(self._unremoved[0])
+                    self._unremoved.popleft()
+        except StorageError as exc:
+            refused = str(exc)
+        self._refused = refused
+        self._looked_ns = self._clock_ns()
+
+    def _is_probe_due(self) -> bool:
+        return (
+            self._refused is not None
+            or self._probed_ns is None
+            or self._clock_ns() - self._probed_ns >= PROBE_EVERY_S * NS_PER_S
+        )
 
     def note_open(self, note: OpenTicket) -> None:
         """Have on disk that a ticket is open; raises `StorageError`."""
-        self._spool.open_ticket(note)
+        with self._noticing_refusals():
+            self._spool.open_ticket(note)
 
     def save_picture(self, frame: Frame, inspection_id: UUID) -> Future[str]:
         """Start to write the picture in a thread of its own; the result is its relative path.
@@ -115,18 +198,19 @@ class Recorder:
         return self._picture_writers.submit(self._save, frame, inspection_id)
 
     def candidate(self, inspection: Inspection) -> None:
-        """Have on disk what was judged and is about to leave; raises `StorageError`.
+        """Have on disk what was judged; raises `StorageError`.
 
-        A crash between this and the settlement leaves a row that says the decision left: better
-        one too many than a PASS of which no record knows.
+        It says nothing of what leaves: without a settlement its row says that nothing did.
         """
-        self._spool.candidate(
-            replace(
-                inspection,
-                sent_decision=inspection.verdict.decision,
-                sent_at=datetime.now(UTC),
-            )
-        )
+        with self._noticing_refusals():
+            self._spool.candidate(inspection)
+
+    def leaving(self, settlement: Settlement) -> None:
+        """Note what is about to leave, or what left after all, for whoever finds a crash.
+
+        Written, not fsynced: the candidate, which must not be lost, is on the disk already.
+        """
+        self._try_spool(partial(self._spool.settle, settlement, durable=False))
 
     def finish(self, finished: Finished) -> None:
         """Hand a part over to the record thread."""
@@ -138,22 +222,44 @@ class Recorder:
         """Hand over what left for a part that is still being worked on."""
         self._work.put(settlement)
 
-    def note_event(self, kind: str, detail: str) -> None:
-        """Hand over what happened to the station."""
+    def note_event(self, kind: str, detail: str, *, is_minor: bool = False) -> None:
+        """Hand over what happened to the station.
+
+        Of minor events, such as messages that cannot be read, only so many a second are kept: who
+        floods the station must not fill its database, nor keep the parts' rows waiting.
+        """
+        if is_minor and not self._minor.take():
+            return
+        if is_minor and (left_out := self._minor.left_out()):
+            detail = f"{detail} (and {left_out} more before)"
         self._work.put(Event(kind=kind, detail=detail, at=datetime.now(UTC)))
 
-    def run(self) -> None:
-        """Make rows until `stop`: the body of the record thread."""
-        while (work := self._work.get()) is not None:
+    def run(self, turn: Turn) -> None:
+        """Make rows until `stop`: the body of the record thread.
+
+        What a thread that got stuck had in hand is done again by the next one: a row that is there
+        already stays as it is.
+        """
+        while not turn.ended():
+            work = self._current or self._work.get()
+            if work is None:
+                return
+            self._current = work
             match work:
                 case Finished():
-                    self._record(work)
-                    with self._counting:
-                        self._unrecorded -= 1
+                    self._record(work, turn)
                 case Settlement():
-                    self._try_spool(partial(self._spool.settle, work))
+                    with turn.work("a settlement"):
+                        self._try_spool(partial(self._spool.settle, work))
                 case Event():
-                    self._record_event(work)
+                    with turn.work("an event"):
+                        self._record_event(work)
+            if turn.ended():
+                return
+            self._current = None
+            if isinstance(work, Finished):
+                with self._counting:
+                    self._unrecorded -= 1
 
     def stop(self) -> None:
         """Let the record thread finish what was handed over; what fails now stays in the spool."""
@@ -163,33 +269,64 @@ class Recorder:
 
     def _save(self, frame: Frame, inspection_id: UUID) -> str:
         relative = self._pictures.path(inspection_id, frame.captured_at)
-        self._pictures.save(frame.bgr, relative)
+        with self._noticing_refusals():
+            self._pictures.save(frame.bgr, relative)
         return relative
 
-    def _record(self, finished: Finished) -> None:
+    @contextlib.contextmanager
+    def _noticing_refusals(self) -> Iterator[None]:
+        """Withdraw readiness at once when the disk refuses; the next good look gives it back."""
+        try:
+            yield
+        except StorageError as exc:
+            self._refused = str(exc)
+            raise
+
+    def _record(self, finished: Finished, turn: Turn) -> None:
         inspection = finished.settlement.applied_to(finished.inspection)
         if inspection.verdict.decision is Decision.HOLD:
             # a HOLD may leave before anything is on disk, and may replace an earlier candidate
-            self._try_spool(partial(self._spool.candidate, inspection))
-        self._try_spool(partial(self._spool.settle, finished.settlement))
+            with turn.work(f"the spool, {inspection.request_id}"):
+                self._try_spool(partial(self._spool.candidate, inspection))
         retry_s = RETRY_FIRST_S
         while True:
             try:
-                seq = self._store.record(inspection)
+                with turn.work(f"the row of {inspection.request_id}"):
+                    seq = self._store.record(inspection)
                 break
             except RecordRefused as exc:
                 # one record must not keep all the others waiting
-                log.error("%s: not recorded: %s", inspection.request_id, exc)
+                log.error(
+                    "%s: not recorded: %s", inspection.request_id, exc, extra=_ids(inspection)
+                )
                 self._try_spool(lambda: self._spool.set_aside(inspection.id))
                 return
             except StorageError as exc:
-                log.error("%s: not recorded yet: %s", inspection.request_id, exc)
-                if self._hurry.is_set():
+                log.error(
+                    "%s: not recorded yet: %s",
+                    inspection.request_id,
+                    exc,
+                    extra=_ids(inspection),
+                )
+                if retry_s == RETRY_FIRST_S:
+                    # the row would have said it; now the spool must, whatever ends next
+                    self._try_spool(partial(self._spool.settle, finished.settlement))
+                if self._hurry.is_set() or turn.ended():
                     return
                 self._hurry.wait(retry_s)
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
-        self._try_spool(partial(self._spool.remove, inspection.id))
+        if turn.ended():
+            return
+        self._forget(inspection.id)
         self._recorded(seq)
+
+    def _forget(self, inspection_id: UUID) -> None:
+        """Remove a ticket that has its row; what refuses now is removed after a good look."""
+        try:
+            self._spool.remove(inspection_id)
+        except StorageError as exc:
+            log.warning("spool: %s", exc)
+            self._unremoved.append(inspection_id)
 
     def _record_event(self, event: Event) -> None:
         try:
@@ -205,98 +342,5 @@ class Recorder:
             log.warning("spool: %s", exc)
 
 
-class Outbox:
-    """Publishes every record once or more, in order, after any outage."""
-
-    def __init__(self, *, store: Store, link: Link, topic: str, station_id: str) -> None:
-        self._store = store
-        self._link = link
-        self._topic = topic
-        self._station_id = station_id
-        self._window = 10  # below every broker's receive maximum known (Mosquitto: 20)
-        self._in_flight: dict[int, int] = {}  # seq by token
-        self._fresh: set[int] = set()
-        self._reconnects = link.reconnects
-        self._stopping = threading.Event()
-
-    def recorded(self, seq: int) -> None:
-        """Note that a record is committed, and publish soon. Any thread may call."""
-        if self._link.is_up:
-            self._fresh.add(seq)
-        self._link.receipts.put(None)
-
-    def run(self) -> None:
-        """Publish until `stop`: the body of the outbox thread."""
-        retry_s = RETRY_FIRST_S
-        while not self._stopping.is_set():
-            try:
-                self._mark(self._receipts(wait_s=1.0))
-                self._publish()
-                retry_s = RETRY_FIRST_S
-            except StorageError as exc:
-                log.warning("outbox: %s", exc)
-                self._stopping.wait(retry_s)
-                retry_s = min(retry_s * 2, RETRY_MAX_S)
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._link.receipts.put(None)
-
-    def is_empty(self) -> bool:
-        """Return whether the broker has every record; raises `StorageError`."""
-        return not self._store.pending_outbox(1, station_id=self._station_id)
-
-    def _receipts(self, *, wait_s: float) -> list[Receipt]:
-        found = []
-        try:
-            receipt = self._link.receipts.get(timeout=wait_s)
-            while True:
-                if receipt is not None:
-                    found.append(receipt)
-                receipt = self._link.receipts.get_nowait()
-        except queue.Empty:
-            return found
-
-    def _mark(self, receipts: list[Receipt]) -> None:
-        if not self._link.is_up or self._link.reconnects != self._reconnects:
-            # a new connection knows nothing of what the old one was sent
-            self._reconnects = self._link.reconnects
-            self._in_flight.clear()
-            self._fresh.clear()
-        delivered = []
-        for receipt in receipts:
-            seq = self._in_flight.pop(receipt.token, None)
-            if seq is None:
-                continue
-            if receipt.delivered:
-                delivered.append(seq)
-                self._fresh.discard(seq)
-            else:
-                log.error("record %s: the broker refused it: %s", seq, receipt.detail)
-                self._stopping.wait(RETRY_FIRST_S)
-        self._store.mark_published(tuple(delivered))
-
-    def _publish(self) -> None:
-        if not self._link.is_up or len(self._in_flight) >= self._window:
-            return
-        waiting = self._store.pending_outbox(self._window, station_id=self._station_id)
-        under_way = set(self._in_flight.values())
-        for message in waiting:
-            if message.seq in under_way:
-                continue
-            token = self._link.publish(
-                Message(
-                    topic=self._topic,
-                    payload=_with_replayed(message.payload, message.seq not in self._fresh),
-                )
-            )
-            if token is None:
-                return
-            self._in_flight[token] = message.seq
-
-
-def _with_replayed(payload: str, replayed: bool) -> bytes:
-    record = json.loads(payload)
-    return json.dumps(
-        {"schema": record.pop("schema"), "replayed": replayed, **record}, allow_nan=False
-    ).encode()
+def _ids(inspection: Inspection) -> dict[str, str]:
+    return {"request_id": inspection.request_id, "inspection_id": str(inspection.id)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,27 @@ class Report:
                 return replace(counted, held=counted.held + 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a PLC triggers: the next part comes after `takt_ms`, or after the answer where that is 0.
+
+    `jitter` is the share of the takt by which it comes sooner or later, `burst` how many come at
+    once. With `duplicates` each trigger is sent twice; with `acknowledges` each result is. One part
+    in `wrong_recipe_every` names a recipe that there is not.
+    """
+
+    takt_ms: int = 0
+    jitter: float = 0.0
+    burst: int = 1
+    duplicates: bool = False
+    acknowledges: bool = False
+    wrong_recipe_every: int = 0
+    seed: int = 0
+
+
+WRONG_RECIPE = "no-such-recipe"
+
+
 @dataclass(slots=True, kw_only=True)
 class _Open:
     """A trigger on its way."""
@@ -132,6 +154,7 @@ class Plc:
         self._ready_within_s = ready_within_s
         self._known = _Station()
         self._report = Report()
+        self._manner = Manner()
         self._link = Link(
             settings,
             client_id=f"plc-{uuid4().hex[:8]}",
@@ -140,22 +163,30 @@ class Plc:
             ),
         )
 
-    def run(self, parts: tuple[Part, ...], *, takt_ms: int = 0, duplicates: bool = False) -> Report:
+    def run(self, parts: tuple[Part, ...], *, manner: Manner | None = None) -> Report:
         """Send a trigger for each part and return the account.
 
-        The next part comes after `takt_ms`, or after the answer where that is 0. With `duplicates`
-        each trigger is sent twice. Raises `BrokerError` where broker or station are not there.
+        Raises `BrokerError` where broker or station are not there.
         """
+        self._manner = manner = manner or Manner()
+        chance = random.Random(manner.seed)
         self._link.start()
         try:
             prefix = uuid4().hex[:8]
             next_ns = 0
             for number, part in enumerate(parts, start=1):
-                while time.monotonic_ns() < next_ns or (takt_ms == 0 and self._known.open):
+                is_first = (number - 1) % manner.burst == 0
+                while is_first and (
+                    time.monotonic_ns() < next_ns or (manner.takt_ms == 0 and self._known.open)
+                ):
                     self._cycle(until_ns=next_ns)
                 self._await_ready()
-                self._send(part, request_id=f"{prefix}-{number:06d}", duplicates=duplicates)
-                next_ns = time.monotonic_ns() + takt_ms * NS_PER_MS
+                if manner.wrong_recipe_every and number % manner.wrong_recipe_every == 0:
+                    part = part.model_copy(update={"recipe": WRONG_RECIPE})
+                self._send(part, request_id=f"{prefix}-{number:06d}", duplicates=manner.duplicates)
+                if is_first:
+                    shift = 1 + chance.uniform(-manner.jitter, manner.jitter)
+                    next_ns = time.monotonic_ns() + int(manner.takt_ms * shift * NS_PER_MS)
             while self._known.open:
                 self._cycle()
             listen_until_ns = time.monotonic_ns() + LISTEN_ON_MS * NS_PER_MS
@@ -226,6 +257,9 @@ class Plc:
                     known.deadline_ms = accepted.deadline_ms
             case messages.RESULT:
                 result = messages.decode(messages.Result, arrival.payload)
+                if self._manner.acknowledges:
+                    ack = messages.encode_command(messages.Ack(request_id=result.request_id))
+                    self._link.publish(Message(topic=f"{self._base}/{messages.ACK}", payload=ack))
                 self._close(result.request_id, arrival.received_ns, result=result)
             case messages.REJECTED:
                 rejected = messages.decode(messages.Rejected, arrival.payload)

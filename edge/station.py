@@ -3,14 +3,20 @@
 | thread    | does                                                                             |
 |-----------|----------------------------------------------------------------------------------|
 | paho's    | put what arrives into queues                                                     |
-| intake    | opens tickets for triggers, or refuses them                                      |
+| intake    | opens tickets for triggers, or refuses them; carries out commands                |
 | journal   | has each ticket on disk, then tells the PLC that it is accepted                  |
 | inspect-N | takes the picture, inspects it, settles the ticket; owns its models              |
 | picture   | writes pictures while the models work                                            |
 | timer     | answers HOLD/DEADLINE when a ticket's moment comes; never touches the disk       |
 | record    | makes rows                                                                       |
 | outbox    | publishes them                                                                   |
+| disk      | finds out whether records can be written                                         |
+| interval  | triggers, on a line without a PLC                                                |
+| alarms, … | carry alarms to the broker and the database                                      |
 | main      | heartbeat, state, health, and an eye on all the others                           |
+
+The real models run in processes of their own (`worker`); a thread that hangs or dies is replaced
+(`supervision`).
 """
 
 from __future__ import annotations
@@ -21,20 +27,29 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
-from edge import messages
-from edge.answers import Answers, as_answered, settlement_of
-from edge.capture import Camera, Capture
+from edge import commands, messages
+from edge.alarm_desk import AlarmDesk
+from edge.answers import Answers, settlement_of
+from edge.cameras import capture_of
+from edge.capture import Camera
+from edge.commands import Commands
+from edge.conclusion import Conclusions
 from edge.examination import Examiner, InspectorLike
+from edge.inspecting import Inspecting, Renewable
 from edge.intake import Intake
-from edge.mqtt import Link, Message
+from edge.metrics import CameraFigures, Figures, Metrics, MetricsServer
+from edge.mqtt import Arrival, Link, Message
+from edge.outbox import Outbox
 from edge.presence import Presence, state_message
-from edge.recorder import Finished, Outbox, Recorder
-from edge.tickets import NS_PER_MS, NS_PER_S, Ticket, Tickets
-from inspector.domain import Decision, Inspection, Reason, Verdict
+from edge.recorder import Recorder
+from edge.selftest import SelfTest
+from edge.supervision import Crew, Supervisor, Turn, Watched
+from edge.tickets import NS_PER_S, Answer, Ticket, Tickets
+from edge.watchdog import ServiceManager
+from inspector.domain import Inspection, Reason, Verdict
 from inspector.errors import StorageError
 from inspector.settings import Recipe, StationSettings
 from inspector.storage.files import Pictures
@@ -47,6 +62,10 @@ log = logging.getLogger(__name__)
 HEARTBEAT_S = 1.0
 STOP_WITHIN_S = 5.0
 FLUSH_WITHIN_S = 2.0
+DISK_EVERY_S = 1.0
+DISK_SILENT_S = 5.0  # a look each second, and a slow one now and then
+LIMIT_NEAR = 0.5  # share of a limit from which it is told
+QUICK_S = 5.0  # limit of the stages that wait for nothing but memory
 
 
 class Station:
@@ -58,15 +77,20 @@ class Station:
         *,
         recipes: tuple[Recipe, ...],
         cameras: tuple[Camera, ...],
-        inspectors: tuple[InspectorLike, ...],
+        make_inspector: Callable[[], InspectorLike],
         store: Store,
         spool: Spool,
         pictures: Pictures,
+        desk: AlarmDesk,
+        service_manager: ServiceManager | None = None,
     ) -> None:
+        """Models are loaded now, one set for each inspect thread."""
         self._settings = settings
-        self._cameras = cameras
+        self._cameras = {camera.id: camera for camera in cameras}
         self._store = store
         self._spool = spool
+        self._desk = desk
+        self._service_manager = service_manager or ServiceManager()
         self._boot = uuid4().hex[:12]
         # a SimpleQueue, since its put() may be called from a signal handler; Event.set() may not
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -78,7 +102,7 @@ class Station:
         self._line = Link(
             settings.mqtt,
             client_id=f"{settings.station_id}-line",
-            subscribe=(f"{base}/{messages.TRIGGER}",),
+            subscribe=tuple(f"{base}/{topic}" for topic in (messages.TRIGGER, *commands.TOPICS)),
             will=self._farewell("Error", "the station is gone"),
             on_change=self._link_changed,
         )
@@ -89,7 +113,13 @@ class Station:
             stall_ms=max(1000, settings.deadline_ms),
         )
         self._presence = Presence(link=self._line, base=base, boot=self._boot)
-        self._answers = Answers(link=self._answers_link, line=self._line, base=base)
+        self._answers = Answers(
+            link=self._answers_link,
+            line=self._line,
+            base=base,
+            ack_within_ms=settings.mqtt.ack_within_ms,
+            has_scalars=settings.mqtt.scalars,
+        )
         self._outbox = Outbox(
             store=store,
             link=self._line,
@@ -104,12 +134,31 @@ class Station:
             min_free_mb=settings.min_free_mb,
             recorded=self._outbox.recorded,
             picture_writers=settings.inspect_workers,
+            spool_max=settings.spool_max,
+            silent_after_s=max(settings.stuck_after_s, DISK_SILENT_S),
         )
         self._tickets = Tickets(
             send=self._answers.send,
             answer_margin_ms=settings.answer_margin_ms,
             duplicate_window_s=settings.duplicate_window_s,
             max_open=settings.queue_size + settings.inspect_workers,
+        )
+        self._metrics = Metrics(self._figures, station_id=settings.station_id)
+        self._conclusions = Conclusions(
+            tickets=self._tickets, recorder=self._recorder, concluded=self._concluded
+        )
+        self._self_test = SelfTest(
+            answers=self._answers_link,
+            line=self._line,
+            base=base,
+            is_needed=settings.mqtt.self_test,
+        )
+        self._commands = Commands(
+            base=base,
+            answers=self._answers,
+            outbox=self._outbox,
+            recorder=self._recorder,
+            self_test=self._self_test,
         )
         by_name = {recipe.name: recipe for recipe in recipes}
         self._intake = Intake(
@@ -121,38 +170,82 @@ class Station:
             state=lambda: self._state()[0],
         )
         self._opened: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._in_journal: Ticket | None = None
         self._waiting: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._unfinished: dict[object, Ticket] = {}
-        captures = {camera.id: Capture(camera) for camera in cameras}
-        self._examiners = tuple(
-            Examiner(
-                inspector,
-                recipes=by_name,
-                cameras=captures,
-                tickets=self._tickets,
-                recorder=self._recorder,
-                acquired=self._answers.acquired,
+        self._captures = {
+            described.id: capture_of(described, self._cameras[described.id])
+            for described in settings.cameras
+        }
+        self._inspecting = tuple(
+            Inspecting(
+                f"inspect-{number}",
+                make_inspector=make_inspector,
+                make_examiner=partial(self._examiner, by_name),
+                waiting=self._waiting,
+                conclude=self._conclude,
+                restart_camera=self._restart_camera,
+                limit_s=settings.stuck_after_s,
             )
-            for inspector in inspectors
+            for number in range(1, settings.inspect_workers + 1)
         )
-        self._threads: tuple[threading.Thread, ...] = ()
+        self._supervisor = Supervisor(on_restart=self._note_restart)
+        self._crews = self._make_crews()
+        self._metrics_server: MetricsServer | None = None
+        if settings.metrics_port is not None:
+            self._metrics_server = MetricsServer(
+                self._metrics, host=settings.metrics_host, port=settings.metrics_port
+            )
+
+    def _examiner(self, recipes: dict[str, Recipe], inspector: InspectorLike) -> Examiner:
+        return Examiner(
+            inspector,
+            recipes=recipes,
+            cameras=self._captures,
+            tickets=self._tickets,
+            recorder=self._recorder,
+            acquired=self._answers.acquired,
+            why_held=self._desk.alarms.why_held,
+        )
+
+    def _make_crews(self) -> tuple[Crew, ...]:
+        long_s = self._settings.stuck_after_s
+        crews = [
+            Crew("record", self._recorder.run, limit_s=long_s),
+            Crew("outbox", self._outbox.run, limit_s=long_s),
+            Crew("timer", self._time, limit_s=QUICK_S),
+            Crew("journal", self._journal, limit_s=long_s, on_replaced=self._leave_in_journal),
+            Crew("intake", self._take_in, limit_s=QUICK_S),
+            Crew("disk", self._look_at_disk, limit_s=max(long_s, QUICK_S)),
+            *(inspecting.crew for inspecting in self._inspecting),
+            *(
+                Crew(name, partial(_without_turn, body), limit_s=long_s)
+                for name, body in self._desk.bodies()
+            ),
+        ]
+        if self._settings.interval_ms:
+            crews.append(Crew("interval", self._trigger_by_interval, limit_s=QUICK_S))
+        return tuple(crews)
 
     # --- life ---------------------------------------------------------------------------------
 
     def run(self) -> int:
-        """Inspect until `stop` or until a thread dies; return 0 or, for the latter, 1.
+        """Inspect until `stop` or until the station is FAULTED; return 0 or, for the latter, 1.
 
         Raises `StorageError` where the last run's records cannot be made whole, `CameraError` and
         `BrokerError` where there is nothing to start with.
         """
         self._recover()
-        for camera in self._cameras:
+        for camera in self._cameras.values():
             camera.open()
+        self._recorder.look_at_disk()
         try:
             self._answers_link.start()
+            self._desk.start()
             self._start_threads()
             # last: from here on triggers arrive
             self._line.start()
+            self._service_manager.ready()
             self._watch()
         finally:
             self._shut_down()
@@ -165,6 +258,7 @@ class Station:
 
     def _recover(self) -> None:
         report = recover(self._spool, self._store)
+        self._desk.recover()
         found = (
             f"{len(report.settled)} answered, {len(report.unsettled)} judged, "
             f"{len(report.interrupted)} interrupted, {len(report.torn)} unreadable"
@@ -175,34 +269,26 @@ class Station:
         self._recorder.note_event("STARTED", f"boot {self._boot}; left by the last run: {found}")
 
     def _start_threads(self) -> None:
-        bodies: list[tuple[str, Callable[[], None]]] = [
-            ("record", self._recorder.run),
-            ("outbox", self._outbox.run),
-            ("timer", self._time),
-            ("journal", self._journal),
-            ("intake", self._take_in),
-        ]
-        for number, examiner in enumerate(self._examiners, start=1):
-            bodies.append((f"inspect-{number}", partial(self._inspect, examiner)))
-        self._threads = tuple(
-            threading.Thread(target=self._guard, args=(name, body), name=name, daemon=True)
-            for name, body in bodies
-        )
-        for thread in self._threads:
-            thread.start()
-
-    def _guard(self, name: str, body: Callable[[], None]) -> None:
-        try:
-            body()
-        except Exception as exc:
-            log.exception("thread %s ended", name)
-            self._fault = f"thread {name} ended: {type(exc).__name__}: {exc}"
-            self._wake.put(None)
+        for crew in self._crews:
+            crew.start()
+            self._supervisor.watch(crew)
+        for link in (self._line, self._answers_link, self._desk.link):
+            self._supervisor.watch(
+                Watched(link.name, trouble=link.trouble, renew=link.renew, has_budget=False)
+            )
+        for inspecting in self._inspecting:
+            if isinstance(inspector := inspecting.inspector, Renewable):
+                self._supervisor.watch(
+                    Watched(inspector.name, trouble=inspector.trouble, renew=inspector.renew)
+                )
+        if self._metrics_server is not None:
+            self._metrics_server.start()
 
     def _watch(self) -> None:
         next_ns = time.monotonic_ns()
         noted = ""
         while not self._stop_asked and self._fault is None:
+            self._self_test.step()
             state, detail = self._state()
             self._presence.tell_state(state, detail)
             if state != noted:
@@ -211,41 +297,55 @@ class Station:
             if time.monotonic_ns() >= next_ns:
                 next_ns = time.monotonic_ns() + int(HEARTBEAT_S * NS_PER_S)
                 self._beat()
-                self._look_after_threads()
             with contextlib.suppress(queue.Empty):
                 self._wake.get(timeout=max(0.0, (next_ns - time.monotonic_ns()) / NS_PER_S))
 
     def _beat(self) -> None:
-        if self._presence.beat(self._state()[0]):
+        state, detail = self._state()
+        if self._presence.beat(state):
             self._tell_health()
         self._answers.read_receipts()
+        self._tell_conditions()
+        self._fault = self._supervisor.look()
+        if self._fault is not None:
+            log.error("%s", self._fault)
+        self._service_manager.alive(f"{state} {detail}")
 
     def _tell_health(self) -> None:
+        waiting = self._outbox.waiting
         self._presence.tell_health(
             self._tickets.tally(),
             unrecorded=self._recorder.unrecorded,
             retained_dropped=self._intake.retained_dropped,
-            free_mb=self._recorder.free_mb(),
+            free_mb=self._recorder.free_mb,
+            acknowledged=self._answers.acknowledged,
+            unheard=self._answers.unheard,
+            refused=self._answers.refused + self._outbox.refused,
+            outbox=waiting.records,
+            outbox_age_s=int(self._outbox.age_s()),
+            restarts=sum(self._supervisor.restarts.values()),
+            bad_commands=self._commands.bad,
         )
 
-    def _look_after_threads(self) -> None:
-        dead = [thread.name for thread in self._threads if not thread.is_alive()]
-        dead += [link.name for link in (self._line, self._answers_link) if not link.is_alive]
-        if dead and self._fault is None:
-            self._fault = f"thread {', '.join(dead)} ended"
-            log.error("%s", self._fault)
+    def _note_restart(self, name: str, cause: str) -> None:
+        self._recorder.note_event("RESTARTED", f"{name}: {cause}")
 
     def _shut_down(self) -> None:
+        self._service_manager.stopping()
         self._stopping.set()
         self._presence.tell_state(*self._state())
         for answer in self._tickets.settle_all(
             Verdict.held(Reason.STOPPING, "the station is stopping"), by="stopping"
         ):
-            log.warning("%s: held, the station is stopping", answer.ticket.trigger.request_id)
+            log.warning(
+                "%s: held, the station is stopping",
+                answer.ticket.trigger.request_id,
+                extra=answer.ticket.ids,
+            )
         self._opened.put(None)
-        for _ in self._examiners:
+        for _ in self._inspecting:
             self._waiting.put(None)
-        self._join("inspect", "journal", "timer")
+        self._join("inspect", "journal", "timer", "disk", "interval")
         self._deaf.set()
         self._join("intake")
         for ticket in tuple(self._unfinished.values()):
@@ -255,19 +355,25 @@ class Station:
         self._join("record")
         self._flush_outbox()
         self._outbox.stop()
-        self._join("outbox")
+        self._desk.stop()
+        self._join("outbox", "alarm")
         self._tell_health()
         self._answers_link.stop()
         self._line.stop(farewell=self._farewell(*self._state()))
-        for camera in self._cameras:
+        self._desk.close()
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
+        for inspecting in self._inspecting:
+            inspecting.close()
+        for camera in self._cameras.values():
             camera.close()
 
     def _join(self, *names: str) -> None:
         """Wait for threads whose name starts so; one that hangs ends with the process."""
         give_up_ns = time.monotonic_ns() + int(STOP_WITHIN_S * NS_PER_S)
-        for thread in self._threads:
-            if thread.name.startswith(names):
-                thread.join(max(0.0, (give_up_ns - time.monotonic_ns()) / NS_PER_S))
+        for crew in self._crews:
+            if crew.name.startswith(names):
+                crew.join((give_up_ns - time.monotonic_ns()) / NS_PER_S)
 
     def _flush_outbox(self) -> None:
         """Give the outbox a moment; what is left goes out after the next start."""
@@ -284,14 +390,26 @@ class Station:
     # --- state --------------------------------------------------------------------------------
 
     def _state(self) -> tuple[str, str]:
-        """Return the state by OPC 40100-1, and why."""
+        """Return the state by OPC 40100-1, and why. Memory only: it is asked for each trigger."""
         if self._fault is not None:
             return "Error", self._fault
         if self._stopping.is_set():
             return "Halted", "stopped on request"
-        if self._line.is_up and self._answers_link.is_up:
-            return "Ready", ""
-        return "Preoperational", "waiting for the broker"
+        if not (self._line.is_up and self._answers_link.is_up and self._desk.link.is_up):
+            return "Preoperational", "waiting for the broker"
+        if (untested := self._self_test.why_not()) is not None:
+            return "Preoperational", untested
+        if (full := self._why_full()) is not None:
+            return "Error", f"nothing can pass: {full}"
+        if (paused := self._desk.alarms.why_paused()) is not None:
+            return "Halted", paused
+        return "Ready", ""
+
+    def _why_full(self) -> str | None:
+        waiting = self._outbox.waiting.records
+        if waiting >= self._settings.outbox_max:
+            return f"{waiting} records wait for the broker; check who takes them"
+        return self._recorder.why_full()
 
     def _farewell(self, state: str, detail: str) -> Message:
         return state_message(
@@ -302,74 +420,178 @@ class Station:
         self._presence.forget()
         self._wake.put(None)
 
+    def _conditions(self) -> dict[str, str | None]:
+        """Return the conditions that are worth an alarm, each with why it holds, or None."""
+        recorder, outbox = self._recorder, self._outbox
+        low = full_soon = None
+        if recorder.is_low:
+            low = f"{recorder.free_mb} MB free for records"
+        elif recorder.spool_share >= LIMIT_NEAR:
+            low = f"{recorder.unrecorded} parts without a row, limit {self._settings.spool_max}"
+        share = outbox.waiting.records / self._settings.outbox_max
+        if share >= LIMIT_NEAR:
+            full_soon = f"{outbox.waiting.records} records, limit {self._settings.outbox_max}"
+        elif (age_s := outbox.age_s()) > self._settings.outbox_old_s:
+            full_soon = f"the oldest of {outbox.waiting.records} records waits for {age_s:.0f} s"
+        statuses = [camera.status() for camera in self._cameras.values()]
+        return {
+            "storage_low": low,
+            "storage_full": recorder.why_full(),
+            "outbox_old": full_soon,
+            "outbox_full": f"{outbox.waiting.records} records" if share >= 1 else None,
+            "plc_not_listening": self._answers.why_deaf(),
+            **{
+                f"camera_lost.{status.camera_id}": None if status.is_up else status.detail
+                for status in statuses
+            },
+        }
+
+    def _tell_conditions(self) -> None:
+        for name, why in self._conditions().items():
+            self._desk.alarms.condition(name, why is not None, why or "")
+
+    def _figures(self) -> Figures:
+        state, detail = self._state()
+        waiting = self._outbox.waiting
+        links = (self._line, self._answers_link, self._desk.link)
+        return Figures(
+            state=state,
+            detail=detail,
+            tally=self._tickets.tally(),
+            waiting=self._waiting.qsize(),
+            unrecorded=self._recorder.unrecorded,
+            outbox=waiting.records,
+            outbox_age_s=self._outbox.age_s(),
+            outbox_refused=self._outbox.refused,
+            acknowledged=self._answers.acknowledged,
+            unheard=self._answers.unheard,
+            refused=self._answers.refused,
+            retained_dropped=self._intake.retained_dropped,
+            bad_commands=self._commands.bad,
+            free_mb=self._recorder.free_mb,
+            reconnects={link.name: link.reconnects for link in links},
+            restarts=dict(self._supervisor.restarts),
+            cameras=tuple(
+                CameraFigures(
+                    camera_id=status.camera_id,
+                    is_up=status.is_up,
+                    skipped=status.skipped,
+                    broken=status.broken,
+                    reconnects=status.reconnects,
+                )
+                for status in (camera.status() for camera in self._cameras.values())
+            ),
+            alarms=self._desk.alarms.tally(),
+            alarms_unrecorded=self._desk.records.unrecorded,
+            conditions={name: why for name, why in self._conditions().items() if why is not None},
+        )
+
     # --- tickets ------------------------------------------------------------------------------
 
-    def _take_in(self) -> None:
-        while not self._deaf.is_set():  # while the station stops, triggers are refused
+    def _take_in(self, turn: Turn) -> None:
+        while not self._deaf.is_set() and not turn.ended():
+            # while the station stops, triggers are refused
             with contextlib.suppress(queue.Empty):
-                ticket = self._intake.admit(self._line.arrivals.get(timeout=0.2))
-                if ticket is not None:
-                    self._unfinished[ticket.id] = ticket
-                    self._opened.put(ticket)
+                arrival = self._line.arrivals.get(timeout=0.2)
+                with turn.work("a message"):
+                    self._take(arrival)
 
-    def _journal(self) -> None:
-        while (ticket := self._opened.get()) is not None:
-            try:
-                self._recorder.note_open(ticket.note)
-            except StorageError as exc:
-                self._hold(ticket, Reason.NOT_RECORDED, str(exc))
-                continue
-            self._answers.accepted(ticket)
-            if ticket.is_over_limit:
-                waiting = self._settings.queue_size
-                self._hold(ticket, Reason.OVERLOAD, f"more than {waiting} parts were waiting")
-            else:
-                self._waiting.put(ticket)
+    def _take(self, arrival: Arrival) -> None:
+        if self._commands.take(arrival):
+            if self._self_test.has_passed_anew():
+                self._wake.put(None)
+            return
+        ticket = self._intake.admit(arrival)
+        if ticket is not None:
+            self._unfinished[ticket.id] = ticket
+            self._opened.put(ticket)
+
+    def _journal(self, turn: Turn) -> None:
+        while not turn.ended() and (ticket := self._opened.get()) is not None:
+            self._in_journal = ticket
+            with turn.work(f"the spool, {ticket.trigger.request_id}"):
+                self._note_open(ticket)
+            if not turn.ended():
+                self._in_journal = None
+
+    def _note_open(self, ticket: Ticket) -> None:
+        try:
+            self._recorder.note_open(ticket.note)
+        except StorageError as exc:
+            self._hold(ticket, Reason.NOT_RECORDED, str(exc))
+            return
+        self._answers.accepted(ticket)
+        if ticket.is_over_limit:
+            waiting = self._settings.queue_size
+            self._hold(ticket, Reason.OVERLOAD, f"more than {waiting} parts were waiting")
+        else:
+            self._waiting.put(ticket)
+
+    def _leave_in_journal(self, cause: str) -> None:
+        ticket, self._in_journal = self._in_journal, None
+        if ticket is not None:
+            self._hold(ticket, Reason.NOT_RECORDED, cause)
 
     def _hold(self, ticket: Ticket, reason: Reason, detail: str) -> None:
         self._conclude(ticket, held(ticket.note, Verdict.held(reason, detail)))
 
-    def _inspect(self, examiner: Examiner) -> None:
-        while (ticket := self._waiting.get()) is not None:
-            try:
-                inspection = examiner.examine(ticket)
-            except Exception as exc:
-                log.exception("%s: inspection failed", ticket.trigger.request_id)
-                failed = Verdict.held(Reason.MODEL_FAILED, f"{type(exc).__name__}: {exc}")
-                inspection = held(ticket.note, failed)
-            self._conclude(ticket, inspection)
-
     def _conclude(self, ticket: Ticket, inspection: Inspection) -> None:
-        """Answer with what was judged, unless it is too late, and have the row made."""
-        if self._unfinished.pop(ticket.id, None) is None:
-            return  # concluded already, while the station stopped
-        started_ns = time.monotonic_ns()
-        if inspection.verdict.decision is not Decision.HOLD and self._tickets.is_open(ticket):
-            try:
-                self._recorder.candidate(inspection)
-            except StorageError as exc:
-                verdict = Verdict.held(Reason.NOT_RECORDED, str(exc))
-                inspection = replace(inspection, verdict=verdict)
-        recorded_ns = time.monotonic_ns()
-        answer = self._tickets.settle(ticket, inspection.verdict, by="verdict")
-        if inspection.verdict.decision is Decision.HOLD or answer.by != "verdict":
-            log.error("%s: held: %s", ticket.trigger.request_id, inspection.verdict.detail)
-        timings = replace(
-            inspection.timings,
-            record_ms=(recorded_ns - started_ns) / NS_PER_MS,
-            total_ms=(answer.settled_ns - ticket.opened_ns) / NS_PER_MS,
-        )
-        self._recorder.finish(
-            Finished(
-                inspection=replace(
-                    inspection, verdict=as_answered(inspection.verdict, answer), timings=timings
-                ),
-                settlement=settlement_of(answer),
-            )
-        )
+        """Conclude a ticket, once: whoever comes second finds it concluded."""
+        if self._unfinished.pop(ticket.id, None) is not None:
+            self._conclusions.conclude(ticket, inspection)
 
-    def _time(self) -> None:
-        while not self._stopping.is_set():
-            for answer in self._tickets.settle_next_due(wait_s=0.2):
-                log.error("%s: deadline missed", answer.ticket.trigger.request_id)
-                self._recorder.note_settlement(settlement_of(answer))
+    def _concluded(self, answer: Answer, inspection: Inspection) -> None:
+        self._metrics.concluded(answer, inspection)
+        if answer.by == "verdict":
+            self._desk.watch.answered(answer.verdict)
+
+    def _time(self, turn: Turn) -> None:
+        while not self._stopping.is_set() and not turn.ended():
+            with turn.work("the answers that are due"):
+                for answer in self._tickets.settle_next_due(wait_s=0.2):
+                    log.error(
+                        "%s: deadline missed",
+                        answer.ticket.trigger.request_id,
+                        extra=answer.ticket.ids,
+                    )
+                    self._recorder.note_settlement(settlement_of(answer))
+                    self._desk.watch.answered(answer.verdict)
+
+    def _look_at_disk(self, turn: Turn) -> None:
+        while not self._stopping.wait(DISK_EVERY_S) and not turn.ended():
+            with turn.work("the disk"):
+                self._recorder.look_at_disk()
+
+    def _restart_camera(self, camera_id: str) -> None:
+        """Begin anew with a camera that hangs; whoever hangs in it keeps the old lock."""
+        camera = self._cameras.get(camera_id)
+        for described in self._settings.cameras:
+            if camera is not None and described.id == camera_id:
+                camera.restart()
+                self._captures[camera_id] = capture_of(described, camera)
+
+    def _trigger_by_interval(self, turn: Turn) -> None:
+        """Send triggers to this station itself, by the way that a PLC's would take."""
+        number = 0
+        interval_s = self._settings.interval_ms / 1000
+        next_ns = time.monotonic_ns()
+        while not turn.ended():
+            next_ns = max(next_ns + int(interval_s * NS_PER_S), time.monotonic_ns())
+            if self._stopping.wait((next_ns - time.monotonic_ns()) / NS_PER_S):
+                return
+            if self._state()[0] != "Ready":
+                continue
+            number += 1
+            trigger = messages.Trigger(request_id=f"auto-{self._boot}-{number}", seq=number)
+            self._line.arrivals.put(
+                Arrival(
+                    topic=f"{self._settings.mqtt_base}/{messages.TRIGGER}",
+                    payload=messages.encode_trigger(trigger),
+                    retained=False,
+                    received_ns=time.monotonic_ns(),
+                )
+            )
+
+
+def _without_turn(body: Callable[[], None], _turn: Turn) -> None:
+    body()

@@ -42,6 +42,11 @@ class Ticket:
     def id(self) -> UUID:
         return self.note.id
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """What a message of the log is about."""
+        return {"request_id": self.trigger.request_id, "inspection_id": str(self.id)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

@@ -16,7 +16,9 @@
     │   └── RecordRefused        the database will never take this record as it is
     ├── CameraError              a camera cannot be opened or gave no picture
     │   └── NoFrame              the camera works, and has no picture for this part
+    │       └── StaleFrame       it has one that may be the previous part's
     ├── MessageError             a message of the PLC does not keep to the contract
+    ├── AlarmRefused             what was asked of an alarm makes no sense in its state
     ├── BrokerError              the MQTT broker cannot be reached or refuses
     └── PortInUse                the port asked for is taken
 
@@ -114,6 +116,10 @@ class NoFrame(CameraError):
     """The camera works, and has no picture for this part."""
 
 
+class StaleFrame(NoFrame):
+    """The camera works, and its newest picture may show the previous part."""
+
+
 class MessageError(InspectorError):
     """A message does not keep to the PLC contract; `request_id` is set where it could be read."""
 
@@ -122,6 +128,12 @@ class MessageError(InspectorError):
     def __init__(self, message: str, *, request_id: str | None) -> None:
         super().__init__(message)
         self.request_id = request_id
+
+
+class AlarmRefused(InspectorError):
+    """What was asked of an alarm makes no sense in the state that it is in."""
+
+    exit_code = 2
 
 
 class BrokerError(InspectorError):

@@ -39,6 +39,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", "
 # hot pixels.
 DARK_GREY = 16
 LIGHT_SHARE = 1e-4
+WHITE_GREY = 254  # from here on a sensor's or codec's white is full
 
 # The grey that ultralytics pads with in training; another value would be a new kind of edge.
 LETTERBOX_GREY = 114
@@ -182,6 +183,34 @@ def grey(bgr: Bgr) -> NDArray[np.uint8]:
     cv2 = _cv2()
     result: NDArray[np.uint8] = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
     return result
+
+
+def from_bayer(mosaic: NDArray[np.uint8], order: str) -> Bgr:
+    """Return the colours of a sensor's raw mosaic [H, W]; `order` is RG, BG, GR or GB (PFNC)."""
+    cv2 = _cv2()
+    # OpenCV's long names count from the first pixel, as cameras do; its short ones do not
+    pattern = {"RG": "RGGB", "BG": "BGGR", "GR": "GRBG", "GB": "GBRG"}[order]
+    code: int = getattr(cv2, f"COLOR_Bayer{pattern}2BGR")
+    colours: Bgr = cv2.cvtColor(np.ascontiguousarray(mosaic), code)
+    return colours
+
+
+def share_between(bgr: Bgr, low: int, high: int) -> float:
+    """Return the share of pixels whose luminance lies between two grey levels, both included."""
+    cv2 = _cv2()
+    inside: int = cv2.countNonZero(cv2.inRange(grey(bgr), low, high))
+    return inside / float(bgr.shape[0] * bgr.shape[1])
+
+
+def sharpness(bgr: Bgr) -> float:
+    """Return the variance of the luminance's Laplacian (Pech-Pacheco et al., ICPR 2000).
+
+    It grows with edges, focus, contrast and noise: compare it only between pictures of one camera,
+    light and kind of part.
+    """
+    cv2 = _cv2()
+    deviation = cv2.meanStdDev(cv2.Laplacian(grey(bgr), cv2.CV_16S))[1]
+    return float(deviation[0, 0]) ** 2
 
 
 def compose(bgr: Bgr, reference_bgr: Bgr) -> Bgr:

@@ -21,12 +21,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     PositiveInt,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from inspector.alarm_settings import AlarmSettings
 from inspector.checks import (
     Check,
     CodesCheck,
@@ -157,6 +159,23 @@ class RegistrationSettings(Settings):
     max_angle_deg: float = Field(2, gt=0, le=10, description="a part turned further is held")
 
 
+class FrameSettings(Settings):
+    """What a frame must be like to be judged at all."""
+
+    min_light_share: float = Field(
+        1e-4, ge=0, lt=1, description="share of pixels above 16 of 255, or it is black"
+    )
+    max_white_share: float = Field(
+        0.999, gt=0, le=1, description="share of pixels at 254 or 255, or it is overexposed"
+    )
+    sharpness: float | None = Field(
+        None, gt=0, description="of a good frame, as `cameras snap` prints it; none is not checked"
+    )
+    min_sharpness_share: float = Field(
+        0.5, gt=0, le=1, description="share of that sharpness, or it is blurred"
+    )
+
+
 class TextFieldSettings(Settings):
     field: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="name that clauses use")
     pattern: str = Field(description="regular expression that finds the field in a printed line")
@@ -185,6 +204,9 @@ class RecipeSettings(Settings):
     )
     registration: RegistrationSettings = Field(
         RegistrationSettings(), description="how far a frame may lie from its reference"
+    )
+    frame: FrameSettings = Field(
+        FrameSettings(), description="what a frame must be like to be judged"
     )
     px_per_mm: float | None = Field(None, gt=0, description="scale of the frame; sizes in mm")
     zones: tuple[ZoneSettings, ...] = Field((), description="named areas of the frame")
@@ -233,14 +255,107 @@ class RecipeSettings(Settings):
 
 
 class CameraSettings(Settings):
+    """One camera. What only some drivers know is refused for the others."""
+
     id: str = Field(pattern=f"^{NAME_PATTERN.pattern}$")
-    driver: Literal["folder"] = Field("folder", description="folder: a picture per part and view")
-    folder: Path = Field(description="holds PART.png or PART_VIEW.png, or the same as .jpg")
+    driver: Literal["folder", "opencv", "genicam", "basler", "aravis"] = Field(
+        "folder", description="folder, opencv, genicam, basler or aravis"
+    )
+    folder: Path | None = Field(
+        None, description="folder: holds PART.png or PART_VIEW.png, or the same as .jpg"
+    )
+    device: str | None = Field(
+        None,
+        coerce_numbers_to_str=True,
+        description="which camera; opencv: USB index, URL or video file; else serial number, name "
+        "or address, the only one there where left out",
+    )
+    producer: Path | None = Field(
+        None, description="genicam: the maker's .cti; GENICAM_GENTL64_PATH where left out"
+    )
+    features: dict[str, bool | int | float | str] = Field(
+        {}, description="settings by the camera's own names, set in order and read back"
+    )
+    trigger_by: Literal["mqtt", "camera_line"] = Field(
+        "mqtt", description="who has the camera expose: the station, or the camera's own input"
+    )
+    trigger_line: str = Field("Line1", description="the camera's input, with camera_line")
+    pair_window_ms: tuple[NonNegativeFloat, NonNegativeFloat] = Field(
+        (200.0, 50.0),
+        description="camera_line: a part's exposure lies that long before or after its trigger",
+    )
+    latency_bound_ms: float | None = Field(
+        None, ge=0, description="a frame reaches the station at most this long after its exposure"
+    )
+    frame_timeout_ms: int | None = Field(
+        None, ge=1, description="no frame by then is HOLD; 500 more than latency_bound_ms"
+    )
+    silent_after_s: float = Field(
+        3, gt=0, description="a camera that runs by itself and sends nothing this long is lost"
+    )
+    reconnect_max_s: float = Field(10, gt=0, description="longest pause between attempts")
+    expect_noise: bool | None = Field(
+        None, description="two identical frames are a frozen camera; off for folders and videos"
+    )
 
     @field_validator("folder", mode="before")
     @classmethod
     def _folder_may_be_an_asset(cls, folder: object) -> object:
         return resolve_asset(folder) if isinstance(folder, str) else folder
+
+    @model_validator(mode="after")
+    def _keys_fit_the_driver(self) -> CameraSettings:
+        for key, drivers in _KEYS_OF_DRIVERS.items():
+            default = type(self).model_fields[key].get_default()
+            if getattr(self, key) != default and self.driver not in drivers:
+                raise ValueError(
+                    f"expected {key} only for driver {' or '.join(drivers)}, found {self.driver}"
+                )
+        if self.driver == "folder" and self.folder is None:
+            raise ValueError("expected folder, the pictures of driver folder; found none")
+        if self.driver == "opencv":
+            if self.device is None:
+                raise ValueError("expected device: a USB index, a URL or a video file; found none")
+            if self.latency_bound_ms is None and not self.is_video_file:
+                raise ValueError(
+                    "expected latency_bound_ms, since this camera runs by itself and a frame may "
+                    "be the previous part's; found none. README says how to measure it"
+                )
+        if self.trigger_by == "camera_line" and self.driver not in _TRIGGERED:
+            raise ValueError(
+                f"expected trigger_by: mqtt for driver {self.driver}, which no input can fire; "
+                "found camera_line"
+            )
+        return self
+
+    @property
+    def is_video_file(self) -> bool:
+        return self.driver == "opencv" and not re.match(r"\d+$|[a-z]+://", self.device or "")
+
+    @property
+    def expects_noise(self) -> bool:
+        if self.expect_noise is not None:
+            return self.expect_noise
+        return self.driver != "folder" and not self.is_video_file
+
+    @property
+    def frame_timeout_s(self) -> float:
+        if self.frame_timeout_ms is not None:
+            return self.frame_timeout_ms / 1000
+        return (500 + (self.latency_bound_ms or 0)) / 1000
+
+
+_TRIGGERED = ("genicam", "basler", "aravis")
+_LIVE = ("opencv", *_TRIGGERED)
+_KEYS_OF_DRIVERS = {
+    "folder": ("folder",),
+    "device": _LIVE,
+    "producer": ("genicam",),
+    "features": _LIVE,
+    "latency_bound_ms": _LIVE,
+    "silent_after_s": _LIVE,
+    "reconnect_max_s": _LIVE,
+}
 
 
 class MqttSettings(Settings):
@@ -250,6 +365,15 @@ class MqttSettings(Settings):
     username: str | None = None
     password_env: str | None = Field(None, description="environment variable with the password")
     keepalive_s: int = Field(5, ge=1, le=60)
+    tls: bool = Field(False, description="encrypt, and check the broker's certificate")
+    ca_file: Path | None = Field(None, description="who signs it; the system's list if left out")
+    cert_file: Path | None = Field(None, description="the station's own certificate")
+    key_file: Path | None = Field(None, description="its key, without a password")
+    ack_within_ms: int = Field(
+        0, ge=0, description="the PLC acknowledges each result by then; 0: it does not"
+    )
+    scalars: bool = Field(False, description="each answer on out/NAME too, for PLCs without JSON")
+    self_test: bool = Field(True, description="prove both directions before saying Ready")
 
     @field_validator("base")
     @classmethod
@@ -257,6 +381,15 @@ class MqttSettings(Settings):
         if base is not None and not re.fullmatch(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", base):
             raise ValueError("expected levels of letters, digits, '_', '.', '-' joined by '/'")
         return base
+
+    @model_validator(mode="after")
+    def _certificates_need_tls(self) -> MqttSettings:
+        files = (self.ca_file, self.cert_file, self.key_file)
+        if not self.tls and any(file is not None for file in files):
+            raise ValueError("expected tls: true where there are certificates, found it off")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("expected cert_file and key_file together, found one of them")
+        return self
 
     def password(self) -> str | None:
         """Return the password from the environment, None where none is asked for."""
@@ -277,6 +410,7 @@ class StationSettings(Settings):
     cameras: tuple[CameraSettings, ...] = Field(min_length=1)
     recipes: tuple[str, ...] = Field(min_length=1, description="recipes loaded at start")
     mqtt: MqttSettings = MqttSettings()
+    alarms: AlarmSettings = AlarmSettings()
     deadline_ms: int = Field(1000, ge=50, description="answer due after the trigger, by default")
     deadline_max_ms: int = Field(10_000, ge=50, description="the longest a trigger may ask for")
     answer_margin_ms: int = Field(50, ge=5, description="HOLD leaves this long before the deadline")
@@ -285,6 +419,22 @@ class StationSettings(Settings):
     duplicate_window_s: float = Field(60, ge=0, description="a request_id is remembered this long")
     torch_threads: int | None = Field(None, ge=1, description="CPU threads a worker's models use")
     min_free_mb: int = Field(200, ge=0, description="below this free space every part is held")
+    spool_max: int = Field(2000, ge=1, description="parts without a row; beyond it nothing passes")
+    outbox_max: int = Field(
+        100_000, ge=1, description="records the broker lacks; beyond it nothing passes"
+    )
+    outbox_old_s: float = Field(60, gt=0, description="a record waiting longer is an alarm")
+    stuck_after_s: float = Field(
+        20, ge=0.1, le=600, description="camera, model or disk at one piece of work so long: stuck"
+    )
+    interval_ms: int = Field(
+        0, ge=0, description="the station triggers itself this often; 0: it waits for triggers"
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="port of /metrics and /healthz; none if left out"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address of /metrics and /healthz")
+    log_format: Literal["text", "json"] = Field("text", description="json: an object a line")
 
     @field_validator("database")
     @classmethod
@@ -311,6 +461,15 @@ class StationSettings(Settings):
             raise ValueError(
                 "expected answer_margin_ms < deadline_ms ≤ deadline_max_ms, got "
                 f"{self.answer_margin_ms}, {self.deadline_ms} and {self.deadline_max_ms}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _interval_needs_one_recipe(self) -> StationSettings:
+        if self.interval_ms and len(self.recipes) != 1:
+            raise ValueError(
+                "expected one recipe where the station triggers itself (interval_ms), found "
+                f"{len(self.recipes)}"
             )
         return self
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from inspector import errors, settings
-from inspector.cli import app, db_app, evaluate_app, train_app
+from edge import messages
+from edge.proof.faults import KINDS
+from inspector import alarm_settings, errors, settings
+from inspector.cli import app, cameras_app, db_app, evaluate_app, train_app
 from inspector.domain import Reason
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -18,6 +20,8 @@ def command_names():
     for prefix, group in (("", app), ("train ", train_app), ("evaluate ", evaluate_app)):
         for command in group.registered_commands:
             yield prefix + (command.name or command.callback.__name__)
+    for command in cameras_app.registered_commands:
+        yield f"cameras {command.name}"
     for command in db_app.registered_commands:
         yield "db " + (command.name or command.callback.__name__)
 
@@ -58,8 +62,12 @@ def test_every_reason_says_what_to_do(reason):
         settings.StationSettings,
         settings.CameraSettings,
         settings.MqttSettings,
+        alarm_settings.AlarmSettings,
+        alarm_settings.AlarmRule,
+        alarm_settings.PlcAlertSettings,
         settings.RecipeSettings,
         settings.DetectorSettings,
+        settings.FrameSettings,
         settings.StandardSettings,
         settings.ClauseSettings,
     ],
@@ -82,3 +90,18 @@ def test_every_exit_code_is_explained():
 def test_every_reason_is_reached_by_name_only():
     rows = re.findall(r"^\| `([A-Z_]+)` \|", README, flags=re.MULTILINE)
     assert set(rows) == {reason.value for reason in Reason}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_fault_of_the_proof_is_named(kind):
+    assert f"| `{kind}` | {KINDS[kind]} |" in README
+
+
+def test_every_topic_is_named():
+    topics = {
+        value
+        for name, value in vars(messages).items()
+        if name.isupper() and isinstance(value, str) and "." not in value
+    } - {"inspected_on"}
+    for topic in topics:
+        assert f"`<base>/{topic}" in README, topic

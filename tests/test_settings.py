@@ -112,7 +112,7 @@ def test_an_unknown_key_is_called_unknown():
 
 def test_a_missing_key_is_reported_where_it_should_stand():
     assert mistakes_of_station(STATION.replace("    folder: pictures\n", "")) == (
-        "s.yaml:5: cameras.0.folder: expected this key, found none",
+        "s.yaml:5: cameras.0: expected folder, the pictures of driver folder; found none",
     )
 
 

@@ -7,16 +7,19 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import streamlit as st
 
 from dashboard import charts, data, part
+from dashboard.alarm_marks import effect_words
 from dashboard.markup import Html, chip, decision_words, empty, heading, muted, table, text, tile
-from dashboard.page import Records, explained, page, zone
+from dashboard.page import Records, explained, page, watchdog, zone
 from dashboard.theme import LINE, LOOKS, MUTED
 from inspector.domain import Decision, Reason
 from inspector.storage import queries
+from inspector.storage.alarms import AlarmStore
 from inspector.storage.queries import HOUR, Counts, PartFilter, PartSummary
 from inspector.storage.recorded import recorded_part
 
 REFRESH_S = 2
 LAST_PARTS = 8
+MOST_ALARMS = 3
 CHART_SPANS = {"24 hours": timedelta(hours=24), "7 days": timedelta(days=7)}
 EVERY_STATION = "all stations"
 
@@ -37,10 +40,11 @@ def _moving(records: Records, station_id: str | None) -> None:
         now, local = datetime.now(UTC), zone()
         where = PartFilter(station_id=station_id)
         last = queries.parts(records.database, where, limit=LAST_PARTS).parts
-        _watchdog()
+        watchdog()
         if not last:
             _nothing_yet(records)
             return
+        _alarms(records, station_id=station_id)
         _tiles(records, last[0], station_id=station_id, now=now, zone=local)
         left, right = st.columns([1, 1.22], gap="medium")
         with left:
@@ -50,12 +54,26 @@ def _moving(records: Records, station_id: str | None) -> None:
             _chart(records, station_id=station_id, now=now, zone=local)
 
 
-def _watchdog() -> None:
-    """Arm the notice that covers the page when refreshes stop (the style says how)."""
-    beat = st.session_state["live_beat"] = not st.session_state.get("live_beat", False)
+def _alarms(records: Records, *, station_id: str | None) -> None:
+    """Say which alarms act on parts or wait for a person; nothing where none does."""
+    found = tuple(one.alarm for one in AlarmStore(records.database).alarms(station_id=station_id))
+    acting = [alarm for alarm in found if effect_words(alarm)]
+    announced = sum(alarm.is_announced for alarm in found)
+    if not acting and not announced:
+        return
+    said = [
+        f"<b>{text(alarm.id)}</b> {text(effect_words(alarm))}: {text(alarm.message)}"
+        for alarm in acting[:MOST_ALARMS]
+    ]
+    if len(acting) > MOST_ALARMS:
+        said.append(f"and {len(acting) - MOST_ALARMS} more")
+    if announced:
+        noun = "alarm waits" if announced == 1 else "alarms wait"
+        said.append(f"{announced} {noun} to be acknowledged")
+    look = LOOKS[Decision.FAIL if acting else Decision.HOLD]
     st.html(
-        f'<div class="watchdog {"even" if beat else "odd"}">✖\ufe0e This page is no longer updated.'
-        "<br>What was here is old.</div>"
+        f'<div class="verdict" style="background:{look.pale};border-color:{look.strong}">'
+        f'{"<br>".join(said)} · <a href="alarms" target="_self">Alarms</a></div>'
     )
 
 

@@ -85,7 +85,7 @@ def run_bench(
     pcb = recipes["pcb"].settings
     assert pcb.detector is not None
     script = NaiveInspector(detector=pcb.detector.model, judge=pcb.judge, threads=threads)
-    rounds = {name: _parts(recipe, repetitions) for name, recipe in recipes.items()}
+    rounds = {name: sample_parts(recipe, repetitions) for name, recipe in recipes.items()}
     laps: dict[tuple[str, Way], list[Laps]] = defaultdict(list)
     counts = sorted({1, threads})
     done, of = 0, repetitions * (len(rounds) + len(counts) + 1)
@@ -124,7 +124,7 @@ def run_bench(
     }
     judged = judging.timed_judging(pcb.judge, repetitions, threads=threads, advance=one_more)
     return BenchReport(
-        machine=_machine(threads),
+        machine=machine(threads),
         rows=tuple(
             _row(f"{way} {name} {stage}", [lap[stage] for lap in found])
             for (name, way), found in laps.items()
@@ -140,7 +140,7 @@ def run_bench(
     )
 
 
-def _parts(recipe: Recipe, count: int) -> list[Part]:
+def sample_parts(recipe: Recipe, count: int) -> list[Part]:
     """Return `count` sample parts of `recipe`, from the start again where there are fewer."""
     lines = [json.loads(line) for line in (SAMPLES / "demo.jsonl").read_text().splitlines() if line]
     mine = [line for line in lines if line["recipe"] == recipe.name]
@@ -198,7 +198,7 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def _machine(threads: int) -> Machine:
+def machine(threads: int) -> Machine:
     import torch
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

@@ -31,6 +31,8 @@ evaluate_app = typer.Typer(help="Measure a model on known data.", no_args_is_hel
 export_app = typer.Typer(help="Make a model faster on what a station has.", no_args_is_help=True)
 db_app = typer.Typer(help="Create, migrate and check the database.", no_args_is_help=True)
 standard_app = typer.Typer(help="Read a quality standard into checks.", no_args_is_help=True)
+cameras_app = typer.Typer(help="Find cameras and try them.", no_args_is_help=True)
+app.add_typer(cameras_app, name="cameras", rich_help_panel="The line")
 app.add_typer(standard_app, name="standard", rich_help_panel="By hand")
 app.add_typer(train_app, name="train", rich_help_panel="Models")
 app.add_typer(evaluate_app, name="evaluate", rich_help_panel="Models")
@@ -100,6 +102,14 @@ def plc(
     takt_ms: Annotated[int, typer.Option(min=0, help="0: the next part after the answer")] = 0,
     repeat: Annotated[int, typer.Option(min=1, help="go through the parts this often")] = 1,
     duplicates: Annotated[bool, typer.Option(help="send each trigger twice")] = False,
+    jitter: Annotated[
+        float, typer.Option(min=0, max=1, help="share of the takt by which parts come off it")
+    ] = 0.0,
+    burst: Annotated[int, typer.Option(min=1, help="so many parts at once")] = 1,
+    ack: Annotated[bool, typer.Option("--ack", help="acknowledge each result")] = False,
+    wrong_recipe_every: Annotated[
+        int, typer.Option(min=0, help="one part in so many names a recipe that there is not")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Play the PLC: send triggers, await the answers, check deadlines and conservation."""
@@ -115,6 +125,35 @@ def plc(
             repeat=repeat,
             duplicates=duplicates,
             as_json=json,
+            jitter=jitter,
+            burst=burst,
+            acknowledges=ack,
+            wrong_recipe_every=wrong_recipe_every,
+        )
+    )
+
+
+@app.command(rich_help_panel="The line")
+def prove(
+    triggers: Annotated[int, typer.Option(min=20, help="at least so many parts")] = 500,
+    faults: Annotated[str, typer.Option(help="all, none, or kinds joined by commas")] = "all",
+    seed: Annotated[int, typer.Option(help="decides when which fault strikes")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="keep logs and records here; a new or empty folder")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="keep them in ./inspector-proof")] = False,
+    json: Json = False,
+) -> None:
+    """Prove what the station promises: real processes under a schedule of faults, counted.
+
+    Ends with 1 where an answer was late or missing, a record lost or doubled. Needs root to fill a
+    disk of its own; that fault is left out elsewhere.
+    """
+    from inspector.cli.prove import prove as run_proof
+
+    sys.exit(
+        run_proof(
+            triggers=triggers, faults=faults, seed=seed, folder=folder, keep=keep, as_json=json
         )
     )
 
@@ -138,6 +177,53 @@ def dashboard(
     if url is None or records is None:
         raise typer.BadParameter("expected STATION.yaml, or both --url and --records")
     sys.exit(serve(url=url, records=records, port=port))
+
+
+CameraId = Annotated[
+    str | None, typer.Option("--camera", help="id of the camera; the first if left out")
+]
+
+
+@cameras_app.command("list")
+def list_cameras_command(
+    driver: Annotated[
+        str | None, typer.Option(help="opencv, genicam, basler or aravis; all if left out")
+    ] = None,
+    producer: Annotated[Path | None, typer.Option(help="GenTL producer (.cti) for genicam")] = None,
+    json: Json = False,
+) -> None:
+    """Show the cameras that the installed drivers see, as a station file names them."""
+    from inspector.cli.cameras import list_cameras
+
+    sys.exit(list_cameras(driver=driver, producer=producer, as_json=json))
+
+
+@cameras_app.command("test")
+def test_camera_command(
+    station: StationFile,
+    camera: CameraId = None,
+    triggers: Annotated[int, typer.Option(min=1, help="how often to fire")] = 20,
+    json: Json = False,
+) -> None:
+    """Fire a camera N times; ends with 1 unless N distinct frames came."""
+    from inspector.cli.cameras import test_camera
+
+    sys.exit(test_camera(station, camera_id=camera, triggers=triggers, as_json=json))
+
+
+@cameras_app.command("snap")
+def snap_command(
+    station: StationFile,
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="where to write the picture")],
+    camera: CameraId = None,
+    part: Annotated[str | None, typer.Option(help="part id, for a folder")] = None,
+    view: Annotated[str | None, typer.Option(help="view, for a folder")] = None,
+    recipe: Annotated[str | None, typer.Option(help="check the picture by this recipe")] = None,
+) -> None:
+    """Take one picture and print what a recipe's `frame` limits; ends with 1 if it is refused."""
+    from inspector.cli.cameras import snap
+
+    sys.exit(snap(station, out, camera_id=camera, part_id=part, view=view, recipe_name=recipe))
 
 
 # --- single pictures and cases ----------------------------------------------------------------
@@ -609,13 +695,27 @@ def export_judge_command(
 
 @app.command(rich_help_panel="Models")
 def bench(
-    repetitions: Annotated[int, typer.Option(min=2, help="parts per way of working")] = 20,
+    what: Annotated[
+        str, typer.Argument(metavar="[models|station]", help="stages and models, or a whole line")
+    ] = "models",
+    repetitions: Annotated[int, typer.Option(min=2, help="parts per way, or per load")] = 20,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="station: inspections at a time; one a core")
+    ] = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Time each stage, and the whole against a naive script and the bare models."""
-    from inspector.cli.bench import bench_command
+    """Time each stage, and the whole against a naive script and the bare models.
 
+    With `station`: trigger to answer over a broker, at shares of what the station can do.
+    """
+    from inspector.cli.bench import bench_command, bench_station_command
+
+    if what == "station":
+        bench_station_command(parts=repetitions, workers=workers, threads=threads, as_json=json)
+        return
+    if what != "models" or workers is not None:
+        raise typer.BadParameter("expected models, or station with --workers")
     bench_command(repetitions=repetitions, threads=threads, as_json=json)
 
 

@@ -19,6 +19,42 @@ def bench_command(*, repetitions: int, threads: int | None, as_json: bool) -> No
         _print(report)
 
 
+def bench_station_command(
+    *, parts: int, workers: int | None, threads: int | None, as_json: bool
+) -> None:
+    """Run the bench of a whole station and print its rows and ratios."""
+    from inspector.benchmarks.station import run_station_bench
+
+    with counting("parts") as advance:
+        report = run_station_bench(parts=parts, workers=workers, threads=threads, advance=advance)
+    if as_json:
+        print(report.as_json())
+        return
+    console = Console()
+    machine = report.machine
+    console.print(
+        f"{machine.cpu}, {report.workers} workers of {machine.threads} threads, "
+        f"GPU {machine.gpu or 'none'}"
+    )
+    console.print(
+        f"parts a second: station {report.capacity_per_s:.2f}, naive script "
+        f"{report.naive_per_s:.2f}, bare models {report.bare_per_s:.2f}"
+    )
+    rows = Table(title="Trigger to answer", title_justify="left")
+    for heading in ("load", "per s", "p50 ms", "p99 ms", "n", "overload", "late", "unanswered"):
+        rows.add_column(heading, justify="left" if heading == "load" else "right")
+    for row in report.rows:
+        rows.add_row(
+            row.name, f"{row.per_s:.2f}", f"{row.p50_ms:.0f}", f"{row.p99_ms:.0f}", str(row.n),
+            str(row.overload), str(row.late), str(row.unanswered),
+        )  # fmt: skip
+    console.print(rows)
+    for name, value in report.ratios.items():
+        console.print(f"{name}: {value:.2f}")
+    rss = report.rss_mb
+    console.print(f"memory {rss['before']:.0f} MB, then {rss['after']:.0f} MB")
+
+
 def _print(report: BenchReport) -> None:
     console = Console()
     machine = report.machine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -23,13 +22,11 @@ def run_station(path: Path) -> int:
     Raises an `InspectorError` where it cannot start.
     """
     from edge.build import build
+    from edge.logs import log_to_stderr
 
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    with build(load_station(path)) as station:
+    settings = load_station(path)
+    log_to_stderr(as_json=settings.log_format == "json")
+    with build(settings) as station:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: station.stop())
         return station.run()
@@ -80,9 +77,13 @@ def run_plc(
     repeat: int,
     duplicates: bool,
     as_json: bool,
+    jitter: float = 0.0,
+    burst: int = 1,
+    acknowledges: bool = False,
+    wrong_recipe_every: int = 0,
 ) -> int:
     """Play the PLC for the parts of that file; return 0 where every answer came in time."""
-    from edge.simulator import Outcome, Plc, outcome_line, read_parts, report_line
+    from edge.simulator import Manner, Outcome, Plc, outcome_line, read_parts, report_line
 
     def show(outcome: Outcome) -> None:
         if as_json:
@@ -102,7 +103,17 @@ def run_plc(
         raise typer.BadParameter(f"--base: {exc.errors()[0]['msg']}, got {base!r}") from None
     wanted = read_parts(parts) * repeat
     plc = Plc(settings, base=base, on_outcome=show)
-    report = plc.run(wanted, takt_ms=takt_ms, duplicates=duplicates)
+    report = plc.run(
+        wanted,
+        manner=Manner(
+            takt_ms=takt_ms,
+            jitter=jitter,
+            burst=burst,
+            duplicates=duplicates,
+            acknowledges=acknowledges,
+            wrong_recipe_every=wrong_recipe_every,
+        ),
+    )
     if as_json:
         print(report_line(report), flush=True)
     else:

@@ -24,6 +24,7 @@ from inspector.settings import PACKAGE
 from inspector.storage.failures import naming_the_database, naming_the_path
 
 BUSY_TIMEOUT_S = 5
+SILENT_S = 10
 SHIPPED = PACKAGE / "_shipped" / "migrations"
 # two upgrades of one PostgreSQL database at a time would both create the tables
 _UPGRADE_LOCK = 0x696E7370
@@ -156,6 +157,11 @@ def _engine(url: URL) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": BUSY_TIMEOUT_S,
+            # a server that vanished from the network is given up, not waited for half an hour
+            "tcp_user_timeout": SILENT_S * 1000,
+            "keepalives_idle": SILENT_S,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             "options": f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s",
         },
     )

@@ -15,6 +15,7 @@ from inspector.storage.failures import naming_the_path
 
 BYTES_PER_MB = 1_000_000
 _PARTIAL = ".partial"
+PROBE_BYTES = 16_384
 
 
 class Pictures:
@@ -63,6 +64,10 @@ class Pictures:
         with naming_the_path(self.folder):
             return shutil.disk_usage(self.folder).free // BYTES_PER_MB
 
+    def probe(self) -> None:
+        """Write and remove a small file; raises `StorageFull` or `StorageError`."""
+        write_probe(self.folder / _PARTIAL)
+
     def clear_partial(self) -> int:
         """Remove pictures that a crash cut short and return how many; call before the first save.
 
@@ -88,3 +93,16 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_probe(folder: Path) -> None:
+    """Write, fsync and remove a file as large as a small record, to learn whether that works."""
+    probe = folder / ".writable"
+    with naming_the_path(folder):
+        try:
+            with probe.open("wb") as file:
+                file.write(bytes(PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)

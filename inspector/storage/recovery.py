@@ -5,7 +5,7 @@ Nothing is answered here: a part whose answer is not known to have left was neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from inspector.domain import Findings, Inspection, Reason, Verdict
@@ -37,8 +37,7 @@ class RecoveryReport:
 def recover(spool: Spool, store: Store) -> RecoveryReport:
     """Record every leftover of `spool`, then remove it; running it again changes nothing.
 
-    A candidate without settlement becomes the row that it describes: nothing was sent, unless the
-    candidate itself says that its decision was about to leave.
+    A candidate without settlement becomes the row that it describes, with nothing sent.
 
     Raises `StorageError` where the database refuses; what is not recorded stays in the spool.
     """
@@ -81,7 +80,9 @@ def _inspection(leftover: Leftover) -> Inspection | None:
         inspection = held(leftover.ticket, _verdict_without_candidate(settlement))
     else:
         return None
-    return inspection if settlement is None else settlement.applied_to(inspection)
+    if settlement is None:
+        return replace(inspection, sent_decision=None, sent_at=None)
+    return settlement.applied_to(inspection)
 
 
 def _verdict_without_candidate(settlement: Settlement | None) -> Verdict:

@@ -244,7 +244,10 @@ class ReviewRow(Table):
 
 
 class AlarmRow(Table):
-    """The state now of each alarm of each station; `state` is of ISA-18.2 (UNACK, ACKED, …)."""
+    """The state now of each alarm of each station; `state` is of ISA-18.2 (UNACK, ACKED, …).
+
+    `active` is its condition, which is followed behind SHLVD and OOSRV too.
+    """
 
     __tablename__ = "alarms"
 
@@ -259,12 +262,20 @@ class AlarmRow(Table):
     acknowledged_by: Mapped[str | None]
     cleared_at: Mapped[datetime | None]
     shelved_until: Mapped[datetime | None]
+    effect: Mapped[str]
+    active: Mapped[bool]
+    suppressed_by: Mapped[str | None]
+    suppressed_because: Mapped[str]
+    occurrences: Mapped[int]
 
     __table_args__ = (Index("ix_alarms_state", "state"),)
 
 
 class AlarmEventRow(Table):
-    """One change of one alarm's state, and by whom."""
+    """One change of one alarm, and by whom; append-only. `seq` increases in order of commits.
+
+    `state` and `priority` are those after the change. The clock may step, so `seq` is the order.
+    """
 
     __tablename__ = "alarm_events"
 
@@ -275,8 +286,47 @@ class AlarmEventRow(Table):
     message: Mapped[str]
     changed_by: Mapped[str | None]
     at: Mapped[datetime]
+    seq: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str]
+    priority: Mapped[int]
+    reason: Mapped[str]
 
-    __table_args__ = (Index("ix_alarm_events_at", "at"),)
+    __table_args__ = (
+        Index("ix_alarm_events_at", "at"),
+        Index("ix_alarm_events_seq", "seq", unique=True),
+        Index("ix_alarm_events_alarm_id", "station_id", "alarm_id", "seq"),
+    )
+
+
+class AlarmCommandRow(Table):
+    """What a person asks of an alarm; the station answers once, and nothing else ever changes.
+
+    `answer` is empty where the station did it, otherwise why not.
+    """
+
+    __tablename__ = "alarm_commands"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    station_id: Mapped[str]
+    alarm_id: Mapped[str]
+    action: Mapped[str]
+    asked_by: Mapped[str]
+    reason: Mapped[str]
+    until: Mapped[datetime | None]
+    at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    answer: Mapped[str]
+
+    __table_args__ = (
+        Index("ix_alarm_commands_at", "at"),
+        Index(
+            "ix_alarm_commands_open",
+            "station_id",
+            "at",
+            sqlite_where=text("answered_at IS NULL"),
+            postgresql_where=text("answered_at IS NULL"),
+        ),
+    )
 
 
 class StationEventRow(Table):

@@ -51,7 +51,7 @@ class Store:
         A part that is there already, by its id, is left as it is.
         """
         with self._database.writing() as connection:
-            _take_turn(connection)
+            take_turn(connection)
             known = connection.scalar(
                 select(InspectionRow.seq).where(InspectionRow.id == inspection.id)
             )
@@ -92,6 +92,18 @@ class Store:
         )
         with self._database.reading() as connection:
             return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
+
+    def outbox_waiting(self, station_id: str) -> tuple[int, datetime | None]:
+        """Return how many records of a station are unpublished, and the oldest one's trigger."""
+        asked = select(func.count(), func.min(OutboxRow.seq)).where(
+            ~OutboxRow.published, OutboxRow.station_id == station_id
+        )
+        with self._database.reading() as connection:
+            waiting, oldest = connection.execute(asked).one()
+            oldest_at = connection.scalar(
+                select(InspectionRow.triggered_at).where(InspectionRow.seq == oldest)
+            )
+            return waiting, oldest_at
 
     def mark_published(self, seqs: tuple[int, ...]) -> None:
         """Note that the broker has acknowledged these records."""
@@ -152,7 +164,7 @@ class Store:
     def register_model(self, name: str, kind: str, sha256: str, at: datetime) -> None:
         """Note a model that judges from now on; a known one is left as it is."""
         with self._database.writing() as connection:
-            _take_turn(connection)
+            take_turn(connection)
             known = connection.scalar(select(ModelRow.name).where(ModelRow.sha256 == sha256))
             if known is None:
                 connection.execute(
@@ -161,7 +173,7 @@ class Store:
                 )
 
 
-def _take_turn(connection: Connection) -> None:
+def take_turn(connection: Connection) -> None:
     """Wait until no other station is between looking for a row and writing it.
 
     So `seq` grows in commit order too, and a reader that continues after the last `seq` it saw

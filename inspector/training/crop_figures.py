@@ -152,7 +152,7 @@ def evaluate_sight(
     truth = {name: _truth(boards) for name, boards in parts.items()}
     judged: list[JudgedBy] = []
     blind: dict[str, Floats] = {}
-    for name, seed, way in ways:
+    for name, of_seed, way in ways:
         p = {part: text.probabilities(boards, way) for part, boards in parts.items()}
         blind = blind or p
         allowed = (
@@ -163,7 +163,7 @@ def evaluate_sight(
         at = _threshold(p["validation"][truth["validation"]], allowed)
         at_blind = judged[0].threshold if judged else at
         judged.append(
-            _judged_by(name, seed, p, truth, split, at=at, blind=blind[split], at_blind=at_blind)
+            _judged_by(name, of_seed, p, truth, split, at=at, blind=blind[split], at_blind=at_blind)
         )
     return CropFigures(
         split=split,

@@ -35,7 +35,7 @@ from inspector.training.crop_boxes import (
     looked_at,
     taught_boxes,
 )
-from inspector.training.datasets import read_dataset
+from inspector.training.datasets import Split, read_dataset
 from inspector.training.judge_fit import rate_factor
 from inspector.training.tracking import Tracker
 
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = "sight.safetensors"
 HEADING = "## Sight"
+SPLITS: tuple[Split, ...] = ("training",)
 SHIFT_PX = 4
 
 
@@ -83,7 +84,7 @@ def train_sight(
     if threads is not None:
         torch.set_num_threads(threads)
     finder = load_detector(detector, threads=threads)
-    pictures = read_dataset(data, format="deeppcb", splits=("training",)).training
+    pictures = read_dataset(data, format="deeppcb", splits=SPLITS).training
     boxes = taught_boxes(looked_at(finder, pictures, advance=advance), finder.labels)
     return sight_of_boxes(
         boxes,

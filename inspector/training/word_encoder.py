@@ -126,7 +126,7 @@ class WordTraining:
         words_of(network).weight.requires_grad_(False)
         if plan.frozen:
             # What stands before a frozen layer has to stay too, or it would be trained through it.
-            network.embeddings.requires_grad_(False)  # type: ignore[union-attr, operator]
+            network.embeddings.requires_grad_(False)
             for layer in list(layers_of(network))[: plan.frozen]:
                 layer.requires_grad_(False)
         self.network = network.to(device)

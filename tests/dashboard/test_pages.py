@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.data import DATABASE_VARIABLE, RECORDS_VARIABLE
 
-PAGES = ("live", "history", "review")
+PAGES = ("live", "history", "review", "alarms")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -34,7 +34,12 @@ def test_a_database_that_is_not_migrated_shows_the_one_line_remedy(
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("live", "inspector demo"), ("history", "Widen the time range"), ("review", "Nothing waits")],
+    [
+        ("live", "inspector demo"),
+        ("history", "Widen the time range"),
+        ("review", "Nothing waits"),
+        ("alarms", "Everything is normal"),
+    ],
 )
 def test_an_empty_database_says_what_to_do(name: str, hint: str, open_page: Open) -> None:
     assert hint in words(open_page(name))

@@ -21,7 +21,7 @@ from edge.mqtt import Arrival, Link, Message
 from edge.station import Station
 from inspector import images
 from inspector.domain import Assessment, Context, Decision, Findings, Frame, Reason, Verdict
-from inspector.settings import MqttSettings, Recipe, StationSettings
+from inspector.settings import MqttSettings, Recipe, StationSettings, load_recipe
 
 BASE = "qc/line1"
 WAIT_S = 10.0
@@ -36,6 +36,7 @@ RECIPE = """
 product: test part
 standard: {standard}
 frame_size_px: [8, 6]
+frame: {{min_light_share: 0, max_white_share: 1}}
 """
 
 
@@ -80,6 +81,14 @@ def picture(folder: Path, name: str, *, brightness: int, size_px: tuple[int, int
     path = folder / name
     path.write_bytes(images.encode_png(bgr))
     return path
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """Return a recipe that needs no models."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "std.yaml").write_text(STANDARD)
+    (folder / "plate.yaml").write_text(RECIPE.format(standard=folder / "std.yaml"))
+    return load_recipe(str(folder / "plate.yaml"))
 
 
 def station_settings(
@@ -183,11 +192,11 @@ class LinePlc:
         return sum(arrival.topic == f"{self.base}/{topic}" for arrival in self.seen)
 
 
-def await_that(holds: Callable[[], bool]) -> None:
+def await_that(holds: Callable[[], bool], *, within_s: float = 6 * WAIT_S) -> None:
     """Wait until `holds` says so."""
-    give_up = time.monotonic() + WAIT_S
+    give_up = time.monotonic() + within_s
     while not holds():
-        assert time.monotonic() < give_up, f"not so within {WAIT_S} s"
+        assert time.monotonic() < give_up, f"not so within {within_s} s"
         threading.Event().wait(0.02)
 
 

@@ -15,7 +15,6 @@ from edge.examination import InspectorLike
 from inspector.cli.station import check_station, run_station
 from inspector.errors import (
     BrokerError,
-    CameraError,
     InspectorError,
     ModelError,
     NotMigrated,
@@ -84,8 +83,6 @@ def test_what_keeps_a_station_from_starting_has_its_own_exit_code(
     nowhere = changed(settings, database=f"sqlite:///{tmp_path / 'none.db'}")
     assert isinstance(refused(nowhere), NotMigrated)
     assert refused(nowhere).exit_code == 5
-    unplugged = changed(settings, cameras=[{"id": "top", "folder": tmp_path / "unplugged"}])
-    assert isinstance(refused(unplugged), CameraError)
     no_broker = changed(settings, mqtt={"port": 1})
     assert isinstance(refused(no_broker), BrokerError)
     assert refused(no_broker).exit_code == 6

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from edge_builders import picture, station_settings
 
-from edge.cameras import FolderCamera
-from edge.capture import Capture, FrameSlot, Shot, check_frame
+from edge.capture import CameraStatus, Capture, FrameSlot, Shot
+from edge.drivers.folder import FolderCamera
+from edge.frame_truth import check_frame
 from inspector.domain import Frame, Reason, Verdict
 from inspector.errors import CameraError, NoFrame
 from inspector.settings import load_recipe
@@ -105,7 +106,7 @@ def test_a_folder_that_is_gone_is_a_lost_camera(tmp_path: Path):
     assert isinstance(found, Verdict)
     assert found.reason is Reason.CAMERA_LOST
     with pytest.raises(CameraError, match="expected a folder"):
-        FolderCamera(camera_id="top", folder=tmp_path / "unplugged").open()
+        FolderCamera(camera_id="top", folder=tmp_path / "unplugged").require()
 
 
 def test_a_jpeg_serves_where_no_png_is(folder: Path):
@@ -121,6 +122,15 @@ class SlowCamera:
         self.slot = FrameSlot()
 
     def open(self) -> None: ...
+
+    def require(self, timeout_s: float) -> None: ...
+
+    def abandon(self) -> None: ...
+
+    def status(self) -> CameraStatus:
+        return CameraStatus(camera_id=self.id, is_up=True)
+
+    def restart(self) -> None: ...
 
     def trigger(self, shot: Shot) -> None:
         assert shot.part_id is not None

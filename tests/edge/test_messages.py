@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import get_args
@@ -69,9 +70,21 @@ PAYLOADS = (
         unrecorded=0,
         retained_dropped=3,
         free_mb=20480,
+        acknowledged=6,
+        unheard=1,
+        refused=0,
+        outbox=2,
+        outbox_age_s=1,
+        restarts=0,
+        bad_commands=0,
         uptime_s=3600,
         ts=MOMENT,
     ),
+    messages.SelfTest(nonce="0123456789abcdef0123456789abcdef"),
+)
+COMMANDS = (
+    (messages.Ack(request_id="L1-000123"), messages.parse_ack),
+    (messages.ReplayOrder(after_seq=986, limit=50), messages.parse_replay),
 )
 
 
@@ -108,7 +121,14 @@ def test_a_payload_is_read_back_as_it_was(payload: messages.Payload):
 def test_every_payload_has_a_golden_file_and_a_schema():
     kinds = {kind.SCHEMA.removesuffix("/1") for kind in get_args(messages.Payload)}
     assert {named(payload) for payload in PAYLOADS} == kinds
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == kinds | {"trigger", "record"}
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == kinds | {
+        "trigger",
+        "ack",
+        "replay",
+        "record",
+        "alarm",
+        "alarm_command",
+    }
 
 
 def test_the_schemas_know_every_reason_and_refusal():
@@ -243,3 +263,39 @@ def test_the_largest_result_stays_under_1_kb():
         t_proc_ms=10**6,
     )
     assert len(messages.encode(longest)) < 1000
+
+
+@pytest.mark.parametrize(("command", "parse"), COMMANDS, ids=["ack", "replay"])
+def test_a_command_is_what_it_was_in_the_last_version(
+    command: messages.Ack | messages.ReplayOrder, parse: Callable[[bytes], object]
+):
+    kind = command.SCHEMA.removesuffix("/1")
+    golden = (GOLDEN / f"{kind}.json").read_text(encoding="utf-8")
+    assert messages.encode_command(command).decode() + "\n" == golden
+    assert parse(golden.encode()) == command
+    schema(kind).validate(json.loads(golden))
+
+
+def test_a_replay_needs_nothing_but_where_to_begin():
+    assert messages.parse_replay(b'{"after_seq": 0}') == messages.ReplayOrder(after_seq=0)
+    assert messages.parse_replay(b'{"after_seq": 0, "limit": 99999999}').limit == 100_000
+
+
+@pytest.mark.parametrize(
+    ("parse", "payload"),
+    [
+        (messages.parse_ack, b"{}"),
+        (messages.parse_ack, b'{"request_id": "a b"}'),
+        (messages.parse_ack, b'{"request_id": "r1", "code": 1}'),
+        (messages.parse_replay, b"{}"),
+        (messages.parse_replay, b'{"after_seq": "1"}'),
+        (messages.parse_replay, b'{"after_seq": 1, "limit": 0}'),
+        (messages.parse_replay, b'{"after_seq": 1, "schema": "ack/1"}'),
+        (messages.parse_replay, b"[1]"),
+    ],
+)
+def test_a_command_that_breaks_the_contract_is_refused(
+    parse: Callable[[bytes], object], payload: bytes
+):
+    with pytest.raises(MessageError, match="expected"):
+        parse(payload)

@@ -12,10 +12,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from edge_builders import WAIT_S
+from edge_builders import WAIT_S, await_that
 
 from edge.mqtt import Message, Receipt
-from edge.recorder import Outbox
+from edge.outbox import Outbox, Replay
+from edge.supervision import Stage, Turn
 from inspector.domain import Decision, Findings, Inspection, Reason, Verdict
 from inspector.storage.database import open_database
 from inspector.storage.store import Store
@@ -86,7 +87,7 @@ def link() -> FakeLink:
 @pytest.fixture
 def outbox(store: Store, link: FakeLink) -> Iterator[Outbox]:
     outbox = Outbox(store=store, link=link, topic="qc/line1/record", station_id="line1")  # type: ignore[arg-type]
-    thread = threading.Thread(target=outbox.run)
+    thread = threading.Thread(target=outbox.run, args=(Turn(Stage("outbox", limit_s=10)),))
     thread.start()
     yield outbox
     outbox.stop()
@@ -146,3 +147,32 @@ def test_records_go_out_in_order_and_only_a_few_at_a_time(
         link.acknowledge(token)
     assert seen == list(range(1, 26))
     assert outbox is not None
+
+
+def test_records_are_sent_again_to_whoever_asks(store: Store, link: FakeLink, outbox: Outbox):
+    for number in range(15):
+        outbox.recorded(store.record(part(f"r{number}")))
+    for _ in range(15):
+        token, _record = link.next_record()
+        link.acknowledge(token)
+    assert outbox.replay(Replay(after_seq=3, left=11))
+    again = []
+    for _ in range(11):
+        token, record = link.next_record()
+        link.acknowledge(token)
+        again.append((record["seq"], record["replayed"]))
+    assert again == [(seq, True) for seq in range(4, 15)]
+    with pytest.raises(queue.Empty):
+        link.published.get(timeout=0.2)
+
+
+def test_what_waits_for_the_broker_is_counted_with_its_age(
+    store: Store, link: FakeLink, outbox: Outbox
+):
+    link.is_up = False
+    store.record(part("r1"))
+    store.record(part("r2"))
+    outbox._counted_ns = None
+    link.receipts.put(None)
+    await_that(lambda: outbox.waiting.records == 2)
+    assert outbox.waiting.oldest_at == datetime(2026, 11, 23, tzinfo=UTC)

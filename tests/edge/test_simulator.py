@@ -13,12 +13,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from edge_builders import BASE, FakeInspector, running
+from edge_builders import BASE, FakeInspector, await_that, running
 
 from edge import messages
 from edge.messages import Refusal, Trigger
 from edge.mqtt import Link, Message
-from edge.simulator import Outcome, Part, Plc, Report, outcome_line, read_parts, report_line
+from edge.simulator import Manner, Outcome, Part, Plc, Report, outcome_line, read_parts, report_line
 from inspector.domain import Decision, Reason
 from inspector.errors import BrokerError, CaseError
 from inspector.settings import MqttSettings, StationSettings
@@ -31,7 +31,7 @@ PARTS = (Part(part_id="GOOD"), Part(part_id="BAD"), Part(part_id="NONE"))
 def run_plc(port: int, parts: tuple[Part, ...], **more: object) -> tuple[Report, list[Outcome]]:
     outcomes: list[Outcome] = []
     plc = Plc(MqttSettings(port=port), base=BASE, on_outcome=outcomes.append, ready_within_s=10)
-    return plc.run(parts, **more), outcomes  # type: ignore[arg-type]
+    return plc.run(parts, manner=Manner(**more)), outcomes  # type: ignore[arg-type]
 
 
 def test_parts_one_after_another_each_get_their_answer(settings: StationSettings, own_port: int):
@@ -55,6 +55,25 @@ def test_duplicates_change_no_answer(settings: StationSettings, own_port: int):
         report, _ = run_plc(own_port, PARTS, duplicates=True)
     assert (report.triggers, report.repeats_sent, report.contradictions) == (3, 3, 0)
     assert report.is_good
+
+
+def test_bursts_jitter_wrong_recipes_and_acknowledgements(settings: StationSettings, own_port: int):
+    mqtt = {**settings.mqtt.model_dump(), "ack_within_ms": 5000}
+    changes = {"queue_size": 50, "mqtt": mqtt}
+    with running(StationSettings.model_validate({**settings.model_dump(), **changes})) as station:
+        report, outcomes = run_plc(
+            own_port,
+            PARTS[:1] * 12,
+            takt_ms=20,
+            jitter=0.5,
+            burst=4,
+            wrong_recipe_every=3,
+            acknowledges=True,
+        )
+        await_that(lambda: station._answers.acknowledged == 12)
+    assert report == Report(triggers=12, passed=8, held=4)
+    reasons = {outcome.result.reason for outcome in outcomes if outcome.result is not None}
+    assert reasons == {Reason.CLEAN, Reason.UNKNOWN_RECIPE}
 
 
 def test_the_work_order_and_the_day_reach_the_station(settings: StationSettings, own_port: int):

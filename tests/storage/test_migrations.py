@@ -2,20 +2,61 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from inspector.errors import NotMigrated, StorageError
 from inspector.storage import schema
-from inspector.storage.database import check, open_database, upgrade
+from inspector.storage.database import check, migrations, open_database, upgrade
 
 
 def test_an_empty_database_gets_the_schema_and_says_so(empty_url: str):
     revision = upgrade(empty_url)
     assert check(empty_url) == revision
+
+
+def test_alarms_of_the_first_version_stay_through_the_upgrade(empty_url: str):
+    upgrade_to(empty_url, "0001")
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO alarms VALUES ('s1','a','plc',1,'ACKED','m',NULL,NULL,NULL,NULL,NULL)"
+            )
+        )
+        for number, minute in enumerate((30, 10), start=1):
+            connection.execute(
+                text(
+                    "INSERT INTO alarm_events (id, station_id, alarm_id, state, message, at) "
+                    "VALUES (:id, 's1', 'a', 'UNACK', 'm', :at)"
+                ),
+                {"id": UUID(int=number).hex, "at": f"2026-03-01 12:{minute}:00"},
+            )
+    upgrade(empty_url)
+    with engine.connect() as connection:
+        kept = connection.execute(text("SELECT effect, occurrences FROM alarms")).one()
+        order = connection.execute(text("SELECT at FROM alarm_events ORDER BY seq")).scalars()
+        assert tuple(kept) == ("note", 0)
+        assert [str(at)[14:16] for at in order] == ["10", "30"]
+    engine.dispose()
+
+
+def upgrade_to(url: str, revision: str) -> None:
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    configuration = Config()
+    configuration.set_main_option("script_location", str(migrations()).replace("%", "%%"))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, revision)
+    engine.dispose()
 
 
 def test_a_second_upgrade_changes_nothing(empty_url: str):

@@ -40,13 +40,13 @@ def test_a_removed_ticket_is_gone_and_removing_it_again_is_no_error(spool: Spool
     assert spool.leftovers() == ()
 
 
-def test_the_newest_candidate_and_the_first_settlement_count(spool: Spool):
+def test_the_newest_candidate_and_the_newest_settlement_count(spool: Spool):
     opened = ticket()
     spool.open_ticket(opened)
     spool.candidate(part(of=opened, decision=Decision.FAIL))
     spool.candidate(part(of=opened, decision=Decision.PASS))
+    spool.settle(settlement(opened.id, sent=Decision.PASS), durable=False)
     spool.settle(settlement(opened.id, sent=Decision.HOLD, by="deadline"))
-    spool.settle(settlement(opened.id, sent=Decision.PASS))
     found = only(spool)
     assert found.candidate == part(of=opened, decision=Decision.PASS)
     assert found.settlement == settlement(opened.id, sent=Decision.HOLD, by="deadline")
@@ -154,3 +154,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="file"):
         Spool(tmp_path / "file" / "spool")
+
+
+def test_a_settlement_after_the_row_leaves_nothing_behind(spool: Spool):
+    opened = ticket()
+    spool.open_ticket(opened)
+    spool.remove(opened.id)
+    spool.settle(settlement(opened.id))
+    assert spool.leftovers() == ()

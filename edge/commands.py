@@ -1,0 +1,67 @@
+"""What arrives besides triggers: acknowledgements, orders to replay, the self-test's own words."""
+
+from __future__ import annotations
+
+import logging
+
+from edge import messages
+from edge.answers import Answers
+from edge.mqtt import Arrival
+from edge.outbox import Outbox, Replay
+from edge.recorder import Recorder
+from edge.selftest import SelfTest
+from inspector.errors import MessageError
+
+log = logging.getLogger(__name__)
+
+TOPICS = (messages.ACK, messages.REPLAY, messages.SELFTEST_IN, messages.SELFTEST_OUT)
+
+
+class Commands:
+    """Carries out commands. One thread; touches no disk."""
+
+    def __init__(
+        self,
+        *,
+        base: str,
+        answers: Answers,
+        outbox: Outbox,
+        recorder: Recorder,
+        self_test: SelfTest,
+    ) -> None:
+        self.bad = 0
+        self._base = base
+        self._answers = answers
+        self._outbox = outbox
+        self._recorder = recorder
+        self._self_test = self_test
+
+    def take(self, arrival: Arrival) -> bool:
+        """Carry out what arrived; return False where it is no command, but a trigger."""
+        topic = arrival.topic.removeprefix(f"{self._base}/")
+        if topic not in TOPICS:
+            return False
+        if arrival.retained:
+            return True  # an order of the past
+        try:
+            match topic:
+                case messages.ACK:
+                    self._answers.acknowledge(messages.parse_ack(arrival.payload).request_id)
+                case messages.REPLAY:
+                    self._replay(messages.parse_replay(arrival.payload))
+                case _:
+                    self._self_test.hear(arrival)
+        except MessageError as exc:
+            self.bad += 1
+            log.warning("%s not understood: %s", topic, exc)
+            self._recorder.note_event("MALFORMED", f"{topic}: {exc}", is_minor=True)
+        return True
+
+    def _replay(self, order: messages.ReplayOrder) -> None:
+        taken = self._outbox.replay(Replay(after_seq=order.after_seq, left=order.limit))
+        log.info("replay after %s, at most %s: %s", order.after_seq, order.limit, taken)
+        self._recorder.note_event(
+            "REPLAY",
+            f"records after {order.after_seq}, at most {order.limit}"
+            + ("" if taken else "; not taken, too many wait"),
+        )

@@ -1,0 +1,202 @@
+"""The record stream: every record at least once, in order, after any outage."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from edge.mqtt import Link, Message, Receipt
+from edge.supervision import NS_PER_S, Turn
+from inspector.errors import StorageError
+from inspector.storage.store import OutboxMessage, Store
+
+log = logging.getLogger(__name__)
+
+RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
+COUNT_EVERY_S = 5.0
+WINDOW = 10  # messages in flight; below every broker's receive maximum known (Mosquitto: 20)
+REPLAYS_MAX = 8  # asked for and not yet begun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Records that somebody asks for again: those after `after_seq`, at most `left`."""
+
+    after_seq: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What the broker has not acknowledged yet."""
+
+    records: int = 0
+    oldest_at: datetime | None = None
+
+    def age_s(self, now: datetime) -> float:
+        return 0.0 if self.oldest_at is None else max(0.0, (now - self.oldest_at).total_seconds())
+
+
+class Outbox:
+    """Publishes records, marks them on a good PUBACK only, and sends old ones again when asked."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        link: Link,
+        topic: str,
+        station_id: str,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.waiting = Waiting()
+        self.refused = 0
+        self.replayed = 0
+        self._store = store
+        self._link = link
+        self._topic = topic
+        self._station_id = station_id
+        self._clock_ns = clock_ns
+        self._in_flight: dict[int, int | None] = {}  # seq by token; None for a replay
+        self._fresh: set[int] = set()
+        self._replays: deque[Replay] = deque()
+        self._reconnects = link.reconnects
+        self._counted_ns: int | None = None
+        self._stopping = threading.Event()
+
+    def recorded(self, seq: int) -> None:
+        """Note that a record is committed, and publish soon. Any thread may call."""
+        if self._link.is_up:
+            self._fresh.add(seq)
+        self._link.receipts.put(None)
+
+    def replay(self, asked: Replay) -> bool:
+        """Send records again, soon; return False where too many wait. Any thread may call."""
+        if len(self._replays) >= REPLAYS_MAX:
+            return False
+        self._replays.append(asked)
+        self._link.receipts.put(None)
+        return True
+
+    def run(self, turn: Turn) -> None:
+        """Publish until `stop`: the body of the outbox thread."""
+        retry_s = RETRY_FIRST_S
+        self._in_flight.clear()  # what a stuck thread had sent is sent again
+        while not self._stopping.is_set() and not turn.ended():
+            receipts = self._receipts(wait_s=1.0)
+            try:
+                with turn.work("the outbox"):
+                    self._mark(receipts)
+                    self._publish()
+                    self._publish_replays()
+                    self._count()
+                retry_s = RETRY_FIRST_S
+            except StorageError as exc:
+                log.warning("outbox: %s", exc)
+                self._stopping.wait(retry_s)
+                retry_s = min(retry_s * 2, RETRY_MAX_S)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._link.receipts.put(None)
+
+    def is_empty(self) -> bool:
+        """Return whether the broker has every record; raises `StorageError`."""
+        return not self._store.pending_outbox(1, station_id=self._station_id)
+
+    def age_s(self) -> float:
+        """Return how long the oldest record waits, from its trigger; as of the last count."""
+        return self.waiting.age_s(datetime.now(UTC))
+
+    def _receipts(self, *, wait_s: float) -> list[Receipt]:
+        found = []
+        try:
+            receipt = self._link.receipts.get(timeout=wait_s)
+            while True:
+                if receipt is not None:
+                    found.append(receipt)
+                receipt = self._link.receipts.get_nowait()
+        except queue.Empty:
+            return found
+
+    def _mark(self, receipts: list[Receipt]) -> None:
+        if not self._link.is_up or self._link.reconnects != self._reconnects:
+            # a new connection knows nothing of what the old one was sent
+            self._reconnects = self._link.reconnects
+            self._in_flight.clear()
+            self._fresh.clear()
+        delivered = []
+        for receipt in receipts:
+            if receipt.token not in self._in_flight:
+                continue
+            seq = self._in_flight.pop(receipt.token)
+            if seq is None:
+                continue
+            if receipt.delivered:
+                delivered.append(seq)
+                self._fresh.discard(seq)
+            else:
+                self.refused += 1
+                log.error("record %s: the broker refused it: %s", seq, receipt.detail)
+                self._stopping.wait(RETRY_FIRST_S)
+        self._store.mark_published(tuple(delivered))
+
+    def _publish(self) -> None:
+        if not self._link.is_up or len(self._in_flight) >= WINDOW:
+            return
+        waiting = self._store.pending_outbox(WINDOW, station_id=self._station_id)
+        under_way = set(self._in_flight.values())
+        for message in waiting:
+            if message.seq in under_way:
+                continue
+            if not self._send(message, seq=message.seq, replayed=message.seq not in self._fresh):
+                return
+
+    def _publish_replays(self) -> None:
+        """Send the next of what was asked for, behind what is new."""
+        while self._replays and self._link.is_up and len(self._in_flight) < WINDOW:
+            asked = self._replays[0]
+            found = self._store.outbox_after(
+                asked.after_seq,
+                station_id=self._station_id,
+                limit=min(asked.left, WINDOW - len(self._in_flight)),
+            )
+            for message in found:
+                if not self._send(message, seq=None, replayed=True):
+                    return
+                self.replayed += 1
+                asked = Replay(after_seq=message.seq, left=asked.left - 1)
+            if not found or asked.left == 0:
+                self._replays.popleft()
+            else:
+                self._replays[0] = asked
+
+    def _send(self, message: OutboxMessage, *, seq: int | None, replayed: bool) -> bool:
+        token = self._link.publish(
+            Message(topic=self._topic, payload=_with_replayed(message.payload, replayed))
+        )
+        if token is None:
+            return False
+        self._in_flight[token] = seq
+        return True
+
+    def _count(self) -> None:
+        now_ns = self._clock_ns()
+        if self._counted_ns is None or now_ns - self._counted_ns > COUNT_EVERY_S * NS_PER_S:
+            records, oldest_at = self._store.outbox_waiting(self._station_id)
+            self.waiting = Waiting(records=records, oldest_at=oldest_at)
+            self._counted_ns = now_ns
+
+
+def _with_replayed(payload: str, replayed: bool) -> bytes:
+    record = json.loads(payload)
+    return json.dumps(
+        {"schema": record.pop("schema"), "replayed": replayed, **record}, allow_nan=False
+    ).encode()

@@ -1,0 +1,128 @@
+"""The station of a proof with one promise broken on purpose: `... SABOTAGE SETTINGS CONTROL`."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import sys
+import threading
+import time
+from typing import Any
+
+from edge import conclusion
+from edge.answers import Answers
+from edge.proof import station
+from edge.proof.plant import DEADLINE_MS
+from edge.recorder import Recorder
+from inspector.storage.spool import Spool
+from inspector.storage.store import Store
+
+
+def skip_the_fsync() -> None:
+    """What the spool is given stays with the operating system."""
+    append = Spool._append
+
+    def careless(self: Spool, *args: Any, **more: Any) -> None:
+        append(self, *args, **{**more, "durable": False})
+
+    Spool._append = careless  # type: ignore[method-assign]
+
+
+def answer_before_the_record() -> None:
+    """The candidate comes only once the answer has left, and takes its time."""
+    conclude = conclusion.Conclusions.conclude
+    candidate = Recorder.candidate
+
+    def hasty(self: Any, ticket: Any, inspection: Any) -> Any:
+        def later(recorder: Recorder, judged: Any) -> None:
+            timer = threading.Timer(2, candidate, (recorder, judged))
+            timer.daemon = True
+            timer.start()
+
+        Recorder.candidate = later  # type: ignore[method-assign]
+        return conclude(self, ticket, inspection)
+
+    conclusion.Conclusions.conclude = hasty  # type: ignore[method-assign]
+
+
+def drop_the_outbox_row() -> None:
+    record = Store.record
+
+    def forgetful(self: Store, inspection: Any) -> int:
+        seq = record(self, inspection)
+        if seq % 7 == 0:
+            with sqlite3.connect(self._database.engine.url.database or "") as database:
+                database.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
+        return seq
+
+    Store.record = forgetful  # type: ignore[method-assign]
+
+
+def answer_twice() -> None:
+    send = Answers.send
+
+    def eager(self: Answers, answer: Any) -> bool:
+        send(self, answer)
+        return send(self, answer)
+
+    Answers.send = eager  # type: ignore[method-assign]
+
+
+def answer_late() -> None:
+    """One answer in ten leaves when its deadline is over."""
+    send = Answers.send
+    count = itertools.count(1)
+
+    def slow(self: Answers, answer: Any) -> bool:
+        if next(count) % 10 == 0:
+            time.sleep(DEADLINE_MS / 1000 + 0.2)
+        return send(self, answer)
+
+    Answers.send = slow  # type: ignore[method-assign]
+
+
+def record_twice() -> None:
+    """A ticket comes back from the spool as another part."""
+    from uuid import uuid4
+
+    record = Store.record
+
+    def doubling(self: Store, inspection: Any) -> int:
+        from dataclasses import replace
+
+        record(self, replace(inspection, id=uuid4()))
+        return record(self, inspection)
+
+    Store.record = doubling  # type: ignore[method-assign]
+
+
+def lose_the_ticket() -> None:
+    """What was open when the station died is forgotten."""
+    Spool.leftovers = lambda self: ()  # type: ignore[method-assign, assignment]
+
+
+def stir_the_stream() -> None:
+    """Records leave newest first."""
+    pending = Store.pending_outbox
+
+    def backwards(self: Store, limit: int, *, station_id: str | None = None) -> Any:
+        return tuple(reversed(pending(self, limit, station_id=station_id)))
+
+    Store.pending_outbox = backwards  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    {
+        one.__name__: one
+        for one in (
+            skip_the_fsync,
+            answer_before_the_record,
+            drop_the_outbox_row,
+            answer_twice,
+            answer_late,
+            record_twice,
+            lose_the_ticket,
+            stir_the_stream,
+        )
+    }[sys.argv.pop(1)]()
+    sys.exit(station.main())
