@@ -154,7 +154,7 @@ def test_a_missing_engine_is_an_error_and_nothing_is_installed() -> None:
 def test_detecting_opens_no_socket_and_starts_no_program(folder: Path, engine: str) -> None:
     done = run_guarded(
         "import sys\n"
-        "sys.path.insert(0, 'tests')\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
         "from support.exported import board_and_template\n"
         "from inspector.models.detector import load_detector\n"
         f"detector = load_detector({str(folder)!r}, engine={engine!r}, threads=1)\n"

@@ -32,8 +32,8 @@ PASTE_MARGIN_PX = 8  # annotated boxes are tight on some sides; the defect must 
 
 # Which violated clauses do not stop a part (severity minor under a recipe that notes them).
 NOTED = {"pcb": {"B14"}, "label": set(), "coil": set()}
-# Clauses that carry no check in the standards: only the language model can judge them.
-WITHOUT_CHECK = {"B11", "B12", "L4", "L5", "L6"}
+# Clauses without a check by an engineer: a language model read their words.
+READ_FROM_WORDS = {"B11", "B12", "L4", "L5", "L6"}
 
 Row = dict[str, Any]
 
@@ -133,7 +133,7 @@ def decide(recipe: str, violated: set[str], unknown: set[str]) -> Row:
     stopping = violated - NOTED[recipe]
     decision = "FAIL" if stopping else "HOLD" if unknown else "PASS"
     deciding = stopping or unknown
-    hangs_on = deciding if deciding and deciding <= WITHOUT_CHECK else set()
+    hangs_on = deciding if deciding and deciding <= READ_FROM_WORDS else set()
     return {
         "decision": decision,
         "clause_ids": sorted(deciding, key=_reading_order),
