@@ -13,7 +13,8 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.markup import empty, text
-from dashboard.theme import STYLE
+from dashboard.theme import LOOKS, STYLE
+from inspector.domain import Decision
 from inspector.errors import NotMigrated, StorageError
 from inspector.storage.database import Database, open_database
 from inspector.storage.files import Pictures
@@ -43,6 +44,17 @@ def page(show: Callable[[Records], None]) -> None:
         source = data.source()
         records = _records(source.url, str(source.records))
         show(records)
+
+
+def say_what_happened(key: str) -> None:
+    """Show once what became of what a person asked: `saved` or not, and the words, under `key`."""
+    kind, words = st.session_state.pop(key, ("", ""))
+    if words:
+        look = LOOKS[Decision.PASS if kind == "saved" else Decision.FAIL]
+        st.html(
+            f'<div class="verdict" style="background:{look.pale};border-color:{look.strong}">'
+            f"{look.symbol} {text(words)}</div>"
+        )
 
 
 @contextmanager

@@ -35,9 +35,9 @@ class Combination:
         """
         odds = 0.0 if judge is None else log_odds(judge)
         if says_violated is None:
-            return _share(self.alone * odds)
+            return share(self.alone * odds)
         weight = max(0.0, self.reading + self.sureness * log_odds(confidence))
-        return _share((weight if says_violated else -weight) + self.judge * odds)
+        return share((weight if says_violated else -weight) + self.judge * odds)
 
 
 Decider = Literal["reading", "model", "combined"]
@@ -58,5 +58,6 @@ def log_odds(p: float) -> float:
     return math.log(clipped / (1 - clipped))
 
 
-def _share(odds: float) -> float:
+def share(odds: float) -> float:
+    """Return the probability of log-odds, however large they are."""
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, odds))))

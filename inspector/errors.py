@@ -12,8 +12,7 @@
     │   ├── AlreadyReviewed      somebody else has reviewed the part since it was shown
     │   ├── NotMigrated          the database schema is not the one this version writes
     │   ├── RecordRefused        the database will never take this record as it is
-    │   ├── StorageFull          no space is left, or the folder cannot be written
-    │   └── RecordRefused        the database will never take this record as it is
+    │   └── StorageFull          no space is left, or the folder cannot be written
     ├── CameraError              a camera cannot be opened or gave no picture
     │   └── NoFrame              the camera works, and has no picture for this part
     │       └── StaleFrame       it has one that may be the previous part's

@@ -22,11 +22,9 @@ from dashboard.alarm_marks import (
     state_chip,
 )
 from dashboard.markup import empty, heading, muted, text
-from dashboard.page import Records, explained, page, watchdog, zone
-from dashboard.theme import LOOKS
+from dashboard.page import Records, explained, page, say_what_happened, watchdog, zone
 from inspector.alarm_figures import alarm_figures
 from inspector.alarms import Action, AlarmCommand, AlarmState
-from inspector.domain import Decision
 from inspector.errors import StorageError
 from inspector.storage import queries
 from inspector.storage.alarms import AlarmStore, AskedCommand, StationAlarm
@@ -68,7 +66,7 @@ def show(records: Records) -> None:
     if len(stations) > 1:
         chosen = where.selectbox("Station", (EVERY_STATION, *stations), width=320)
         station = None if chosen == EVERY_STATION else chosen
-    _say_what_happened()
+    say_what_happened("alarm_happened")
     _moving(records, station, st.session_state["reviewer"])
 
 
@@ -276,16 +274,6 @@ def _key(one: StationAlarm) -> Chosen:
 
 def _reason_key(one: StationAlarm) -> str:
     return f"reason_{one.station_id}_{one.alarm.id}"
-
-
-def _say_what_happened() -> None:
-    kind, words = st.session_state.pop("alarm_happened", ("", ""))
-    if words:
-        look = LOOKS[Decision.PASS if kind == "saved" else Decision.FAIL]
-        st.html(
-            f'<div class="verdict" style="background:{look.pale};border-color:{look.strong}">'
-            f"{look.symbol} {text(words)}</div>"
-        )
 
 
 if __name__ == "__main__":

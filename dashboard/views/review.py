@@ -12,8 +12,8 @@ from uuid import UUID
 import streamlit as st
 
 from dashboard import data, part
-from dashboard.markup import empty, heading, muted, text
-from dashboard.page import Records, page, zone
+from dashboard.markup import empty, heading, muted
+from dashboard.page import Records, page, say_what_happened, zone
 from dashboard.part_list import chosen_id, pick
 from dashboard.theme import LOOKS
 from inspector.domain import Decision
@@ -33,7 +33,7 @@ KEYS = {Decision.PASS: "P", Decision.FAIL: "F", Decision.HOLD: "H"}
 def show(records: Records) -> None:
     """Show the queue, the part in turn with its why, and what to decide."""
     reviewer, newest_first = _who_and_order(records)
-    _say_what_happened()
+    say_what_happened("happened")
     queue = _queue(records, newest_first=newest_first)
     chosen = _chosen(records, queue)
     if chosen is None:
@@ -211,16 +211,6 @@ def _save(
 
 def _note_key(inspection_id: UUID) -> str:
     return f"note_{inspection_id}"
-
-
-def _say_what_happened() -> None:
-    kind, words = st.session_state.pop("happened", ("", ""))
-    if words:
-        look = LOOKS[Decision.PASS if kind == "saved" else Decision.FAIL]
-        st.html(
-            f'<div class="verdict" style="background:{look.pale};border-color:{look.strong}">'
-            f"{look.symbol} {text(words)}</div>"
-        )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inspector.combining import share
 from inspector.domain import Bgr, Evidence, EvidenceRef
 from inspector.errors import ModelError
 from inspector.evidence import without
@@ -114,7 +115,7 @@ def doubted(
         confidence = min(1 - 1e-6, max(1e-6, defect.confidence))
         before = math.log(confidence / (1 - confidence))
         joined = {"crop": seen, "confidence": before, "both": before + seen - usual}[rests_on]
-        found.append(1 / (1 + math.exp(-max(-60.0, min(60.0, joined)))))
+        found.append(share(joined))
     return tuple(found)
 
 

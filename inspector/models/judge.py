@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from inspector.asked import CLAUSE_CHARACTERS, asked_of
+from inspector.combining import share
 from inspector.decision import Thresholds
 from inspector.domain import Clause, Evidence
 from inspector.errors import ModelError
@@ -142,7 +143,7 @@ class FusedJudge:
             )
         return tuple(
             Assessed(
-                probability=_sigmoid(logit / self.temperature),
+                probability=share(logit / self.temperature),
                 is_wholly_read=self._is_wholly_read(evidence, clause.text)
                 and (pieces < TOKENS_AT_MOST or not self._is_cut(evidence, clause.text)),
             )
@@ -385,7 +386,3 @@ def _for_all(looks: Looks, count: int) -> Looks:
 
     rows = looks.rows.expand(count, -1)
     return Looks(pictures=looks.pictures, name_ids=looks.name_ids, rows=rows)
-
-
-def _sigmoid(value: float) -> float:
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, value))))

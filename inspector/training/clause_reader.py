@@ -33,7 +33,7 @@ from inspector.training.clause_base import base_model
 from inspector.training.clause_shelf import put_reader_on_shelf
 from inspector.training.corpus_clauses import ReadClause, check_wordings, read_clauses
 from inspector.training.judge_fit import rate_factor
-from inspector.training.judge_pairs import mixed_precision
+from inspector.training.judge_pairs import device_named, mixed_precision
 
 log = logging.getLogger(__name__)
 POOL = 24  # batches drawn at once, so that clauses of like length share one
@@ -109,8 +109,7 @@ def train_reader(
     work = out / "training"
     work.mkdir(parents=True, exist_ok=True)
     tokenizer, network = base_model(base, work)
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    training = ReaderTraining(network, tokenizer, plan, work, torch.device(chosen))
+    training = ReaderTraining(network, tokenizer, plan, work, device_named(device))
     if resume:
         training.restore()
     training.fit()

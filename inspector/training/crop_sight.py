@@ -37,6 +37,7 @@ from inspector.training.crop_boxes import (
 )
 from inspector.training.datasets import Split, read_dataset
 from inspector.training.judge_fit import rate_factor
+from inspector.training.judge_pairs import device_named
 from inspector.training.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -120,9 +121,7 @@ def sight_of_boxes(
         )
     work = out / "training"
     work.mkdir(parents=True, exist_ok=True)
-    place = torch.device(
-        ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    )
+    place = device_named(device)
     for number in range(seeds):
         own = replace(plan, seed=plan.seed + number)
         path = seed_file(work, own.seed)

@@ -26,7 +26,7 @@ from inspector.training.corpus_judged import judged_pairs
 from inspector.training.crops import CropBank, cut_crops
 from inspector.training.judge_base import base_model
 from inspector.training.judge_fit import JudgePlan, JudgeTraining, rate_factor
-from inspector.training.judge_pairs import Encoded, encode, logits_of
+from inspector.training.judge_pairs import Encoded, device_named, encode, logits_of
 from inspector.training.judge_shelf import put_on_shelf
 from inspector.training.tracking import Tracker
 
@@ -71,7 +71,7 @@ def train_judge(
     )
     if threads is not None:
         torch.set_num_threads(threads)
-    place = torch.device(_chosen(device))
+    place = device_named(device)
     tokenizer, _ = _base(backbone, plan)
     banks = _banks(data, plan)
     parts = [
@@ -170,9 +170,3 @@ def _banks(data: Path | None, plan: JudgePlan) -> tuple[CropBank | None, CropBan
         cut_crops(data, validation=False, boards_at_most=plan.boards, seed=plan.seed),
         cut_crops(data, validation=True, boards_at_most=60, seed=plan.seed),
     )
-
-
-def _chosen(device: str) -> str:
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"

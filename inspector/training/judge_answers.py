@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from inspector.cases import JudgeCase, read_cases
-from inspector.combining import Combination, log_odds
+from inspector.combining import Combination, log_odds, share
 from inspector.decision import Thresholds
 from inspector.domain import Evidence
 from inspector.errors import DataError
@@ -58,7 +58,7 @@ class Answer:
     def by_judge(self, temperature: float, *, blind: bool = False) -> Assessed:
         """Return the judge's P(violated) at that temperature."""
         logit = self.blind_logit if blind else self.logit
-        probability = 1 / (1 + math.exp(-max(-60.0, min(60.0, logit / temperature))))
+        probability = share(logit / temperature)
         return Assessed(probability=probability, is_wholly_read=self.is_wholly_seen)
 
     def probability(

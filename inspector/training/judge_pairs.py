@@ -118,6 +118,13 @@ def batch_of(items: Sequence[Encoded], tokenizer: Any, device: torch.device) -> 
     )
 
 
+def device_named(name: str) -> torch.device:
+    """Return the device of that name; auto: the GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
 def mixed_precision(device: torch.device) -> Any:
     """Return a context of bfloat16 where the device computes it natively, else of fp16 on CUDA."""
     if needs_loss_scale(device):

@@ -29,7 +29,7 @@ from inspector.ontology import load_ontology
 from inspector.training.checkpoints import replace_file
 from inspector.training.judge_base import language_model, minilm
 from inspector.training.judge_fit import rate_factor
-from inspector.training.judge_pairs import mixed_precision
+from inspector.training.judge_pairs import device_named, mixed_precision
 from inspector.training.tracking import Tracker
 from inspector.training.word_pairs import Lesson, Lessons, Question, draw, lessons
 from inspector.training.word_shelf import Answers, chosen_limits, put_words_on_shelf
@@ -93,14 +93,13 @@ def train_word_encoder(
     if threads is not None:
         torch.set_num_threads(threads)
     torch.manual_seed(plan.seed)
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     work = out / "training"
     work.mkdir(parents=True, exist_ok=True)
     folder = minilm() if backbone is None else backbone
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     network = _shortened(language_model(folder, dropout=0.1).float(), plan.layers)
     untuned = answers(network, tokenizer, given, given.questions["test"])
-    training = WordTraining(network, tokenizer, plan, work, torch.device(chosen))
+    training = WordTraining(network, tokenizer, plan, work, device_named(device))
     if resume:
         training.restore()
     with Tracker(work, wandb=out.name if wandb else None, settings=asdict(plan)) as tracker:

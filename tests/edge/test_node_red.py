@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from brokers import free_port
 from edge_builders import LinePlc, running, station_settings
 
 from edge.mqtt import Link
@@ -27,13 +27,6 @@ START_WITHIN_S = 120.0
 pytestmark = pytest.mark.skipif(
     NODE_RED is None, reason="Node-RED is not installed: npm install -g node-red@4.1"
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
