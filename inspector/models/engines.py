@@ -11,8 +11,6 @@ engine as bytes. TensorRT was not run here: the code is written from its documen
 from __future__ import annotations
 
 import importlib
-import io
-import zipfile
 from collections.abc import Callable
 from importlib import util
 from pathlib import Path
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from inspector import images
 from inspector.errors import ModelError
 from inspector.models import offline
+from inspector.models.openvino_archive import compiled
 
 if TYPE_CHECKING:
     from inspector.models.shelf import DetectorDescription
@@ -40,9 +39,6 @@ PACKAGES: dict[EngineName, str] = {
     "tensorrt": "tensorrt",
 }
 SUFFIXES: dict[ExportEngine, str] = {"onnx": ".onnx", "openvino": ".ovz", "tensorrt": ".engine"}
-
-# Members of an `.ovz`: OpenVINO keeps a model in two files, and one hash must cover both.
-OPENVINO_GRAPH, OPENVINO_WEIGHTS = "model.xml", "model.bin"
 
 
 class Engine(Protocol):
@@ -196,26 +192,10 @@ class OpenVinoEngine:
 
     def __init__(self, content: bytes, *, precision: str, threads: int | None) -> None:
         """Compile the model in an `.ovz` file's content for one request at a time."""
-        openvino = vendor("openvino")
         self.precision = precision
-        core = openvino.Core()
-        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        settings: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "bf16" if native and precision != "fp32" else "f32",
-            # A station's threads share cores with its cameras; pinned ones would wait for them.
-            "ENABLE_CPU_PINNING": False,
-        }
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as packed:
-                graph, weights = packed.read(OPENVINO_GRAPH), packed.read(OPENVINO_WEIGHTS)
-            model = core.read_model(graph, weights)
-            self._request = core.compile_model(model, "CPU", settings).create_infer_request()
-        except (RuntimeError, zipfile.BadZipFile, KeyError) as exc:
-            raise ModelError(f"OpenVINO cannot load the export: {exc}; export again") from exc
+        self._request = compiled(
+            vendor("openvino"), content, in_bfloat16=precision != "fp32", threads=threads
+        )
 
     def predictions(self, planes: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:

@@ -6,8 +6,6 @@ file, so that the export need not carry that table, half of all weights, a secon
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +15,8 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked
 
 from inspector.errors import ModelError
-from inspector.models.engines import OPENVINO_GRAPH, OPENVINO_WEIGHTS, is_installed, vendor
+from inspector.models.engines import is_installed, vendor
+from inspector.models.openvino_archive import compiled
 from inspector.models.shelf import verified_content
 
 if TYPE_CHECKING:
@@ -90,26 +89,14 @@ class OpenVinoNetwork:
         self, content: bytes, words: WordTable, *, precision: JudgePrecision, threads: int | None
     ) -> None:
         """Compile the model in an `.ovz` file's content."""
-        openvino = vendor("openvino")
-        core = openvino.Core()
-        native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        settings: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "bf16" if native and precision == "bf16" else "f32",
+        self._request = compiled(
+            vendor("openvino"),
+            content,
+            in_bfloat16=precision == "bf16",
+            threads=threads,
             # The weights are stored in int8; states rounded to it too would change verdicts.
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-            "ENABLE_CPU_PINNING": False,
-        }
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as packed:
-                graph, weights = packed.read(OPENVINO_GRAPH), packed.read(OPENVINO_WEIGHTS)
-            model = core.read_model(graph, weights)
-            self._request = core.compile_model(model, "CPU", settings).create_infer_request()
-        except (RuntimeError, zipfile.BadZipFile, KeyError) as exc:
-            raise ModelError(f"OpenVINO cannot load the export: {exc}; export again") from exc
+            further={"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0},
+        )
         self._words = words
 
     def __call__(

@@ -9,11 +9,9 @@ TensorRT times its kernels while it builds.
 from __future__ import annotations
 
 import importlib
-import io
 import logging
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,12 +22,8 @@ from numpy.typing import NDArray
 
 from inspector.errors import ModelError
 from inspector.models import offline
-from inspector.models.engines import (
-    OPENVINO_GRAPH,
-    OPENVINO_WEIGHTS,
-    ExportEngine,
-    load_network,
-)
+from inspector.models.engines import ExportEngine, load_network
+from inspector.models.openvino_archive import archived
 from inspector.models.shelf import DetectorDescription
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -37,8 +31,6 @@ Calibration = Sequence[NDArray[np.uint8]]
 
 INPUT, OUTPUT = "planes", "predictions"
 OPSET = 17
-# The zip format's first day: a file must not differ because it was made later.
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class _FromBytes(torch.nn.Module):
@@ -165,16 +157,7 @@ def _openvino(graph: bytes, precision: Precision, calibration: Calibration) -> b
     folding.run_passes(model)
     if precision == "int8":
         model = _quantised_openvino(model, calibration)
-    with tempfile.TemporaryDirectory(prefix="inspector-export-") as name:
-        path = Path(name) / OPENVINO_GRAPH
-        openvino.save_model(model, path, compress_to_fp16=precision == "fp16")
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            for member in (OPENVINO_GRAPH, OPENVINO_WEIGHTS):
-                entry = zipfile.ZipInfo(member, date_time=_ZIP_EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, (Path(name) / member).read_bytes())
-    return packed.getvalue()
+    return archived(openvino, model, in_fp16=precision == "fp16")
 
 
 def _quantised_openvino(model: Any, calibration: Calibration) -> Any:

@@ -12,13 +12,10 @@ export that fails leaves the judge's folder as it was.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import sys
-import tempfile
 import warnings
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -33,7 +30,7 @@ from torch import Tensor, nn
 from inspector.decision import Thresholds
 from inspector.errors import ModelError
 from inspector.models.choice import cpu_model
-from inspector.models.engines import OPENVINO_GRAPH, OPENVINO_WEIGHTS, vendor
+from inspector.models.engines import vendor
 from inspector.models.fusion import FusedEncoder
 from inspector.models.judge import load_parts
 from inspector.models.judge_engines import (
@@ -46,6 +43,7 @@ from inspector.models.judge_engines import (
     word_table,
 )
 from inspector.models.offline import keep_offline
+from inspector.models.openvino_archive import archived
 from inspector.models.shelf import DESCRIPTION, content_sha256, model_folder
 from inspector.training.card_sections import CARD, with_section, write_whole
 from inspector.training.corpus import make_corpus
@@ -58,8 +56,6 @@ CALIBRATION_PAIRS = 256
 BATCH = 12
 CARD_HEADING = "## In OpenVINO"
 CPU = torch.device("cpu")
-# The zip format's first day: a file must not differ because it was made later.
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +170,7 @@ def judge_file(
         )
     else:
         model = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_SYM)
-    return _packed(model, openvino)
+    return archived(openvino, model, in_fp16=True)
 
 
 class _FromVectors(nn.Module):
@@ -195,18 +191,6 @@ class _FromVectors(nn.Module):
         rows: Tensor,
     ) -> Tensor:
         return self.network.from_vectors(vectors, mask, types, signs, pictures, names, rows)
-
-
-def _packed(model: Any, openvino: Any) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="inspector-export-") as name:
-        openvino.save_model(model, Path(name) / OPENVINO_GRAPH, compress_to_fp16=True)
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            for member in (OPENVINO_GRAPH, OPENVINO_WEIGHTS):
-                entry = zipfile.ZipInfo(member, date_time=_ZIP_EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, (Path(name) / member).read_bytes())
-    return packed.getvalue()
 
 
 def _nncf() -> Any:
