@@ -10,20 +10,26 @@ from inspector.checks import (
     AnyOf,
     CodesCheck,
     Comparison,
+    EqualCheck,
     IfThen,
     MeasureCheck,
+    MomentCheck,
     Not,
     PrintCheck,
     ReadCheck,
 )
 from inspector.reading import to_line
 
+_OTHERWISE: dict[Comparison, Comparison] = {"<=": ">", ">": "<=", "<": ">=", ">=": "<"}
+_TURNED: dict[Comparison, Comparison] = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
+
 
 def meaning(check: ReadCheck | None) -> str:
     """Return a line that two checks share where they ask for the same.
 
-    Order of parts and words, capitals and whole numbers said in two ways ("fewer than 3", "at most
-    2") make no difference. Checks of different build may still mean the same.
+    Order of parts, sides and words, capitals and whole numbers said in two ways ("fewer than 3",
+    "at most 2") make no difference; "if A then B" is "not A, or B". Checks of different build may
+    still mean the same.
     """
     return to_line(None if check is None else _plain(check)).lower()
 
@@ -31,14 +37,25 @@ def meaning(check: ReadCheck | None) -> str:
 def _plain(check: ReadCheck) -> ReadCheck:
     match check:
         case AllOf() | AnyOf():
-            parts = {to_line(part): part for part in map(_plain, check.checks)}
+            own = type(check)
+            parts = {
+                to_line(part): part
+                for one in map(_plain, check.checks)
+                for part in (one.checks if isinstance(one, own) else (one,))
+            }
             if len(parts) == 1:
                 return next(iter(parts.values()))
-            return replace(check, checks=tuple(parts[line] for line in sorted(parts)))
+            return own(checks=tuple(parts[line] for line in sorted(parts)))
         case Not():
-            return replace(check, check=_plain(check.check))
+            return _denied(check.check)
         case IfThen():
-            return replace(check, condition=_plain(check.condition), then=_plain(check.then))
+            return _plain(AnyOf(checks=(Not(check=check.condition), check.then)))
+        case EqualCheck() if not check.contains:
+            left, right = sorted((check.left, check.right), key=lambda s: (s.kind, s.name.lower()))
+            return replace(check, left=left, right=right)
+        case MomentCheck() if repr(check.right) < repr(check.left):
+            turned = _TURNED.get(check.comparison, check.comparison)
+            return MomentCheck(left=check.right, comparison=turned, right=check.left)
         case MeasureCheck():
             comparison, limit = check.comparison, check.limit
             if check.measure in ("defects", "kinds"):
@@ -62,6 +79,36 @@ def _plain(check: ReadCheck) -> ReadCheck:
             return replace(check, symbologies=names, comparison=comparison, limit=limit)
         case _:
             return check
+
+
+def _denied(check: ReadCheck) -> ReadCheck:
+    """Return the plain form of "not `check`"."""
+    match check:
+        case Not():
+            return _plain(check.check)
+        case AllOf():
+            return _plain(AnyOf(checks=tuple(Not(check=part) for part in check.checks)))
+        case AnyOf():
+            return _plain(AllOf(checks=tuple(Not(check=part) for part in check.checks)))
+        case IfThen():
+            return _plain(AllOf(checks=(check.condition, Not(check=check.then))))
+        case MeasureCheck() if check.each is None:
+            return _plain_count(check)
+        case PrintCheck() | CodesCheck():
+            return _plain_count(check)
+        case _:
+            return Not(check=_plain(check))
+
+
+def _plain_count(check: MeasureCheck | PrintCheck | CodesCheck) -> ReadCheck:
+    """Return the plain form of a denied count: "not at most 2" is "more than 2"."""
+    plain = _plain(check)
+    assert isinstance(plain, MeasureCheck | PrintCheck | CodesCheck)
+    if plain.comparison != "=":
+        return _plain(replace(plain, comparison=_OTHERWISE[plain.comparison]))
+    if plain.limit == 0:
+        return _plain(replace(plain, comparison=">"))
+    return Not(check=plain)
 
 
 def _counted(comparison: Comparison, limit: float) -> tuple[Comparison, float]:
