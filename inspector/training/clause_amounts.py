@@ -80,9 +80,11 @@ def lengths(chance: random.Random, *, several: bool) -> list[tuple[str, str]]:
     return found
 
 
-def area(chance: random.Random, *, times: int) -> str:
-    value = chance.choice(_AREAS) * times
-    return f"{value:g} {chance.choice(_AREA_UNITS)}"
+def areas(chance: random.Random) -> tuple[str, str]:
+    """Return a small and a larger area in one unit."""
+    unit = chance.choice(_AREA_UNITS)
+    small, large = sorted(chance.sample(_AREAS, 2))
+    return f"{small:g} {unit}", f"{large:g} {unit}"
 
 
 def share(chance: random.Random) -> str:

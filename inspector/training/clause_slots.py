@@ -82,13 +82,16 @@ class Slots:
         self._counted = False
         self._of_characters = False
         self._of_several = False
+        self._says_element = False
         self._lengths: list[tuple[str, str]] = []
+        self._areas: tuple[str, str] | None = None
         self._zones: dict[str, list[str]] = {}
 
     def clause(self, wording: str) -> str:
         """Return `wording` with its slots filled."""
         self._several_lengths = bool(re.search(r"\{(?:bare|length[23])\}", wording))
         self._counted = bool(_COUNTED.search(wording))
+        self._says_element = bool(re.search(r"\b(?:elements?|identifiers?|AI)\b", wording))
         self._of_characters = "character" in wording
         self._of_several = bool(_SEVERAL.search(wording))
         return "".join(
@@ -148,8 +151,8 @@ class Slots:
     def _plain(self, name: str, slot: str) -> str:
         match name:
             case "area":
-                larger = slot.endswith("2")
-                return self._kept(slot, amounts.area(self.chance, times=10 if larger else 1))
+                self._areas = self._areas or amounts.areas(self.chance)
+                return self._kept(slot, self._areas[slot.endswith("2")])
             case "confidence":
                 return self._kept(slot, amounts.share(self.chance))
             case "span":
@@ -165,7 +168,8 @@ class Slots:
                 return self.chance.choice((value, f'"{value}"', f"'{value}'"))
             case "element":
                 value = self._kept(slot, self._other("element", "elements"))
-                return self.chance.choice((f"[{value}]", value, f"AI {value}"))
+                forms = (f"[{value}]", f"AI {value}", value)
+                return self.chance.choice(forms if self._says_element else forms[:2])
             case "language" | "unit" | "form" | "condition":
                 return self._kept(slot, self._other(name, f"{name}s"))
         raise KeyError(slot)

@@ -25,6 +25,7 @@ WORDINGS = Path(__file__).parent / "wordings"
 ASIDES = "asides"
 IN_PLAIN_WORDS = 0.04  # share of clauses
 _MEASURE = re.compile(r"\b(defects|kinds|length|width|height|area)\(([^()\"]*)\)")
+_EQUAL = re.compile(r'\bequal\(((?:"[^"]*"|[^;"()])+); ((?:"[^"]*"|[^;"()])+)')
 _FILTER = re.compile(
     r"(?:except|in|not in) |(?:longest|width|height|area|confidence) [<>=]|each (?:kind|zone)$"
 )
@@ -278,10 +279,19 @@ def _in_plain_words(family: str, line: str) -> ReadClause:
 
 
 def _in_order(line: str) -> str:
-    """Return `line` with the filters of defects in one order, so that there is one to learn."""
-    return _MEASURE.sub(
+    """Return `line` with filters of defects and sources of `equal` in one order to learn."""
+    line = _MEASURE.sub(
         lambda found: f"{found[1]}({'; '.join(sorted(found[2].split('; '), key=_rank))})", line
     )
+    return _EQUAL.sub(
+        lambda found: f"equal({'; '.join(sorted((found[1], found[2]), key=_source_rank))}", line
+    )
+
+
+def _source_rank(source: str) -> int:
+    """Return the place of a source: what a code holds, what is printed, what was expected."""
+    kinds = {"code": 0, "element": 0, "field": 1, "order": 2}
+    return kinds.get(source.split()[0], 3)
 
 
 def _rank(part: str) -> int:
