@@ -6,6 +6,9 @@ between the group's least and greatest. Codes of 4 and 6 bits are packed without
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -13,28 +16,53 @@ GROUP = 64
 LARGE = 4096
 
 
-def packed(state: dict[str, Tensor], *, bits: dict[str, int]) -> dict[str, Tensor]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounded:
+    """A matrix in few bits: uint8 codes, and float16 scale and least value of each group."""
+
+    codes: Tensor
+    scale: Tensor
+    least: Tensor
+
+
+def packed(
+    state: dict[str, Tensor],
+    *,
+    bits: dict[str, int],
+    rounded: Mapping[str, Rounded] | None = None,
+) -> dict[str, Tensor]:
     """Return `state` with its large matrices in as many bits as `bits` says for their names.
 
     `NAME.codes`, `NAME.scale` and `NAME.least` stand for a matrix; `NAME.shape` is its shape and
-    bits. What is not in `bits`, or small, stays in float16.
+    bits. What is not in `bits`, or small, stays in float16. A matrix in `rounded` was rounded
+    before, the others go to the nearest step.
     """
     found: dict[str, Tensor] = {}
     for name, values in state.items():
         if name not in bits or values.ndim != 2 or values.numel() < LARGE:
             found[name] = values.to(torch.float16).contiguous()
             continue
-        groups = values.float().reshape(-1, GROUP)
-        least = groups.amin(dim=1, keepdim=True).to(torch.float16)
-        span = groups.amax(dim=1, keepdim=True) - least.float()
-        scale = (span / (2 ** bits[name] - 1)).clamp(min=1e-7).to(torch.float16)
-        codes = torch.round((groups - least.float()) / scale.float().clamp(min=1e-7))
-        codes = codes.clamp(0, 2 ** bits[name] - 1).to(torch.uint8).reshape(-1)
-        found[f"{name}.codes"] = _folded(codes, bits[name])
-        found[f"{name}.scale"] = scale.reshape(-1)
-        found[f"{name}.least"] = least.reshape(-1)
+        own = (rounded or {}).get(name) or to_nearest(values, bits=bits[name])
+        found[f"{name}.codes"] = _folded(own.codes.reshape(-1), bits[name])
+        found[f"{name}.scale"] = own.scale.reshape(-1)
+        found[f"{name}.least"] = own.least.reshape(-1)
         found[f"{name}.shape"] = torch.tensor([*values.shape, bits[name]], dtype=torch.int32)
     return found
+
+
+def to_nearest(values: Tensor, *, bits: int) -> Rounded:
+    """Return each value as the nearest step of its group."""
+    groups = values.float().reshape(-1, GROUP)
+    scale, least = steps(groups, bits=bits)
+    codes = torch.round((groups - least.float()) / scale.float().clamp(min=1e-7))
+    return Rounded(codes.clamp(0, 2**bits - 1).to(torch.uint8), scale, least)
+
+
+def steps(groups: Tensor, *, bits: int) -> tuple[Tensor, Tensor]:
+    """Return float16[G, 1] scale and least value of float32[G, GROUP]."""
+    least = groups.amin(dim=1, keepdim=True).to(torch.float16)
+    span = groups.amax(dim=1, keepdim=True) - least.float()
+    return (span / (2**bits - 1)).clamp(min=1e-7).to(torch.float16), least
 
 
 def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:

