@@ -21,7 +21,7 @@ recipe says. Clauses that contradict each other are both judged: no part passes 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,13 +87,15 @@ def decide(
     minor: Minor,
     influences: Mapping[str, Sequence[Influence]] | None = None,
     looked_for: Iterable[str] = (),
+    unsure: Collection[str] = (),
 ) -> tuple[Judgement, Verdict]:
     """Return the judgement of every clause of `standard`, and the verdict on the part.
 
     `checks` holds the result of each clause that has a binding check; `probabilities` the
     calibrated P(violated) of each clause by id; a clause that is missing was not judged.
     `influences` only word and attribute what the model decided; `looked_for` are the labels and
-    zones that the recipe knows, found or not.
+    zones that the recipe knows, found or not. `unsure` are the ids of clauses that the judge calls
+    violated only with detections that the detector is not sure of: they hold a part, no more.
     """
     known = tuple(looked_for)
     rulings = tuple(
@@ -105,6 +107,7 @@ def decide(
                 thresholds=thresholds,
                 influences=tuple((influences or {}).get(clause.id, ())),
                 looked_for=known,
+                is_unsure=clause.id in unsure,
             ).ruling(probabilities.get(clause.id)),
             severity=clause.severity,
             minor=minor,
@@ -125,6 +128,7 @@ class _Case:
     thresholds: Thresholds
     influences: tuple[Influence, ...]
     looked_for: tuple[str, ...]
+    is_unsure: bool
 
     def ruling(self, probability: float | None) -> _Ruling:
         known = probability is not None and math.isfinite(probability) and 0 <= probability <= 1
@@ -137,6 +141,9 @@ class _Case:
         violated = self.thresholds.says_violated(p)
         if violated is not True and (why := self._unseen()) is not None:
             said = statements.undecidable(why, p)
+            return self._ruling(None, p, said, Decision.HOLD, Reason.UNCERTAIN)
+        if violated and self.is_unsure:
+            said = statements.unsure(self.evidence, p)
             return self._ruling(None, p, said, Decision.HOLD, Reason.UNCERTAIN)
         said = statements.judged(
             self.evidence,

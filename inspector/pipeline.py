@@ -28,6 +28,7 @@ from inspector.domain import (
     Context,
     Detection,
     Evidence,
+    EvidenceRef,
     Findings,
     Frame,
     Judgement,
@@ -284,6 +285,12 @@ class Inspector:
         except ModelError as exc:
             failure = f" ({exc})"
         once_ns = self._clock_ns() - start_ns
+        blamed = tuple(
+            c
+            for c in clauses
+            if c.id not in checks and judge.thresholds.says_violated(probabilities.get(c.id, 0.0))
+        )
+        unsure = _of_the_unsure(judge, evidence, blamed, sure_at=world.sure_at)
 
         def decided(
             influences: Mapping[str, Sequence[Influence]],
@@ -298,6 +305,7 @@ class Inspector:
                 minor=settings.minor,
                 influences=influences,
                 looked_for=self._looked_for(settings),
+                unsure=unsure,
             )
 
         judgement, verdict = decided({})
@@ -327,6 +335,28 @@ class Inspector:
             )
         except ModelError:
             return {}  # the verdict stands; it is only less well explained
+
+
+def _of_the_unsure(
+    judge: Judge, evidence: Evidence, blamed: tuple[Clause, ...], *, sure_at: float
+) -> frozenset[str]:
+    """Return the ids of clauses that `judge` calls violated only with detections below `sure_at`.
+
+    Where it fails to say, it is all of them.
+    """
+    doubtful = [
+        EvidenceRef(kind="defect", index=i)
+        for i, defect in enumerate(evidence.defects)
+        if defect.confidence < sure_at
+    ]
+    if not blamed or not doubtful:
+        return frozenset()
+    try:
+        found = judge.violation_probabilities(evidences.without(evidence, doubtful), blamed)
+    except ModelError:
+        found = ()
+    still = {c.id for c, p in zip(blamed, found, strict=False) if judge.thresholds.says_violated(p)}
+    return frozenset(clause.id for clause in blamed) - still
 
 
 def _objected(clauses: Sequence[Clause], judgement: Judgement) -> dict[Clause, float]:

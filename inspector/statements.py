@@ -5,7 +5,7 @@ Composed by code from evidence and numbers: nothing is generated on the way to a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,15 +36,38 @@ def judged(
     influences: Sequence[Influence] = (),
 ) -> str:
     """Return the sentence for a clause that the judge's P(violated) decided."""
-    limit = {
+    return (
+        f"With {found_in_words(evidence)} found, the judge gives a probability of violation of "
+        f"{probability:.2f}{_changes(influences)}; {_limit(violated, pass_at, fail_at)}."
+    )
+
+
+def weighed(
+    check: str,
+    probability: float,
+    *,
+    violated: bool | None,
+    is_opposed: bool,
+    pass_at: float,
+    fail_at: float,
+) -> str:
+    """Return the sentence for a check that was read but did not decide alone.
+
+    Either the judge outweighs what the check says (`is_opposed`), or the two leave it open.
+    """
+    said = "the judge disagrees, and together" if is_opposed else "weighed with the judge,"
+    return (
+        f"{check.removesuffix('.')}; {said} the probability of violation is {probability:.2f}; "
+        f"{_limit(violated, pass_at, fail_at)}."
+    )
+
+
+def _limit(violated: bool | None, pass_at: float, fail_at: float) -> str:
+    return {
         True: f"{fail_at:.2f} or more counts as violated",
         False: f"{pass_at:.2f} or less counts as met",
         None: f"between {pass_at:.2f} and {fail_at:.2f} a person decides",
     }[violated]
-    return (
-        f"With {found_in_words(evidence)} found, the judge gives a probability of violation of "
-        f"{probability:.2f}{_changes(influences)}; {limit}."
-    )
 
 
 def objected(rule: str, probability: float, *, influences: Sequence[Influence] = ()) -> str:
@@ -52,6 +75,15 @@ def objected(rule: str, probability: float, *, influences: Sequence[Influence] =
     return (
         f"{rule.removesuffix('.')}; the judge objects with a probability of violation of "
         f"{probability:.2f}{_changes(influences)}."
+    )
+
+
+def unsure(evidence: Evidence, probability: float) -> str:
+    """Return the sentence for a clause that only detections nobody is sure of would violate."""
+    return (
+        f"With {found_in_words(evidence)} found, the judge gives a probability of violation of "
+        f"{probability:.2f}, but not without the detections that the detector is not sure of; a "
+        "person has to look."
     )
 
 
@@ -107,5 +139,8 @@ def item_in_words(evidence: Evidence, ref: EvidenceRef) -> str:
 
 
 def _changes(influences: Sequence[Influence]) -> str:
-    said = [f"{one.without:.2f} without {one.words}" for one in influences[:INFLUENCES_AT_MOST]]
-    return f" ({', '.join(said)})" if said else ""
+    said = Counter(f"{one.without:.2f} without {one.words}" for one in influences)
+    each = [
+        words if times == 1 else f"{words}, one of {times} alike" for words, times in said.items()
+    ]
+    return f" ({'; '.join(each[:INFLUENCES_AT_MOST])})" if each else ""

@@ -140,6 +140,31 @@ def test_a_detection_that_is_not_sure_holds_the_part():
     assert (found.verdict.decision, found.verdict.reason) == (Decision.HOLD, Reason.UNCERTAIN)
 
 
+class CountingJudge(ConstantJudge):
+    """Calls a part violated by each defect that was found, sure or not."""
+
+    def violation_probabilities(self, evidence, clauses):
+        return (0.99 if evidence.defects else 0.01,) * len(clauses)
+
+
+@pytest.mark.parametrize(
+    ("judge", "confidence", "decision", "reason"),
+    [
+        (CountingJudge(), 0.3, Decision.HOLD, Reason.UNCERTAIN),
+        (CountingJudge(), 0.9, Decision.FAIL, Reason.JUDGED_BAD),
+        (ConstantJudge(0.99), 0.3, Decision.FAIL, Reason.JUDGED_BAD),  # violated without it, too
+    ],
+)
+def test_the_judge_fails_no_part_for_a_detection_that_is_not_sure(
+    judge, confidence, decision, reason
+):
+    clause = Clause(id="C1", text="No spur.")
+    found = assess(
+        recipe(clause, **WITH_DETECTOR), detector=OneDefect(confidence=confidence), judge=judge
+    )
+    assert (found.verdict.decision, found.verdict.reason) == (decision, reason)
+
+
 def test_a_failed_detector_holds_the_part():
     found = assess(recipe(NO_SPUR_IN_RIM, **WITH_DETECTOR), detector=BrokenDetector())
     assert (found.verdict.decision, found.verdict.reason) == (Decision.HOLD, Reason.MODEL_FAILED)

@@ -127,21 +127,32 @@ def _set(
     return Calibrated(
         pass_at=limits.pass_at,
         fail_at=limits.fail_at,
-        escape=_promise(p[violated], p[violated] <= limits.pass_at, limits, target=escape),
-        overkill=_promise(p[~violated], p[~violated] >= limits.fail_at, limits, target=overkill),
+        escape=_promise(
+            p[violated], p[violated] <= limits.pass_at, limits, target=escape, name="escape"
+        ),
+        overkill=_promise(
+            p[~violated], p[~violated] >= limits.fail_at, limits, target=overkill, name="overkill"
+        ),
     )
 
 
 def _promise(
-    p: NDArray[np.float64], errs: NDArray[np.bool_], limits: Thresholds, *, target: float
+    p: NDArray[np.float64],
+    errs: NDArray[np.bool_],
+    limits: Thresholds,
+    *,
+    target: float,
+    name: str,
 ) -> Promise:
-    errors, cases = int(errs.sum()), len(p)
+    """Return what is promised: by the errors that were allowed, not by those that happened."""
+    cases = len(p)
+    most = calibrate.allowed(cases, target, name)
     return Promise(
         target=target,
         cases=cases,
-        errors=errors,
-        bound=calibrate.bound(errors, cases),
-        at_95=calibrate.rate_at_95(errors, cases),
+        errors=int(errs.sum()),
+        bound=calibrate.bound(most, cases),
+        at_95=calibrate.rate_at_95(most, cases),
         held=float(((p > limits.pass_at) & (p < limits.fail_at)).mean()),
     )
 
