@@ -12,7 +12,8 @@ Rules bind, the model may only object: per clause,
 | none          | between             | HOLD / UNCERTAIN                     |
 | none          | ≤ pass_at           | conforms                             |
 
-and over all clauses FAIL over HOLD over PASS. A probability that is missing or not a number is
+and over all clauses FAIL over HOLD over PASS. What the model calls violated only with detections
+that are not sure is HOLD / UNCERTAIN. A probability that is missing or not a number is
 HOLD / MODEL_FAILED. A clause without a check that no finding can decide is HOLD / UNCERTAIN where
 the model would let it conform. Critical and major clauses always count; a minor one does what the
 recipe says. Clauses that contradict each other are both judged: no part passes them.

@@ -14,7 +14,7 @@ from inspector import statements
 from inspector.attribution import influences
 from inspector.combining import Combination, Decider, decider
 from inspector.decision import Thresholds
-from inspector.domain import CheckResult, Clause, Evidence, EvidenceRef
+from inspector.domain import CheckResult, Clause, Evidence, EvidenceRef, Outcome
 from inspector.evidence import named_items
 from inspector.models.clause_reader import Reading
 from inspector.models.judge import Assessed, FusedJudge, load_judge
@@ -24,10 +24,15 @@ from inspector.models.shelf import ASSETS, DESCRIPTION
 from inspector.models.word_encoder import load_word_encoder, shipped_word_encoder
 from inspector.ontology import Nearest, Taken, load_ontology, subjects, taken, with_taken
 from inspector.sight import unseen
-from inspector.standard import CLOSED, World, is_violated, says
+from inspector.standard import ANY, CLOSED, World, is_violated, says
+from inspector.standard.names import is_meant
+from inspector.standard.phrases import quoted
 from inspector.statements import Influence
 
 READER = "clause-reader"
+READ_IN_PART = (
+    "the judge read only a part of the clause or of what was found, or a size is not known"
+)
 OUTCOMES = {True: "violated", False: "conforms", None: "uncertain"}
 
 
@@ -104,11 +109,36 @@ class Judging:
             return result
         return replace(result, statement=f"{result.statement} ({'; '.join(guesses)}.)")
 
+    def blind_spot(self, clause: Clause, evidence: Evidence) -> str | None:
+        """Return why a part may not be cleared of `clause`, in words; None where it may.
+
+        What a check cannot tell no judge can: a size nobody measured, an order without the value.
+        Nor does it clear a part that nothing was found of a defect whose name nobody knows.
+        """
+        result = self.result_of(clause, evidence)
+        if result is None:
+            return unseen(clause.text, evidence)
+        if result.outcome is Outcome.UNKNOWN:
+            return f"{result.statement[:1].lower()}{result.statement[1:].removesuffix('.')}"
+        if result.outcome is Outcome.CONFORMS and (unknown := self._unknown(clause, evidence)):
+            return f"nobody knows what {quoted(unknown)} names"
+        return None
+
+    def _unknown(self, clause: Clause, evidence: Evidence) -> str | None:
+        """Return a defect that was read of `clause` and is neither a known term nor found."""
+        graph = self.world.terms or load_ontology()
+        labels = {defect.label for defect in evidence.defects}
+        for words in subjects(self.readings[clause.text].check):
+            is_found = any(is_meant(label, words, evidence.product) is True for label in labels)
+            if words != ANY and not graph.knows(words) and not is_found:
+                return words
+        return None
+
     def _joined(self, evidence: Evidence, clause: Clause, assessed: Assessed) -> _Joined:
         reading = self.readings.get(clause.text)
         result = self.result_of(clause, evidence)
         by_reading = None if result is None else is_violated(result)
-        blind_spot = None if result is not None else unseen(clause.text, evidence)
+        blind_spot = self.blind_spot(clause, evidence)
         p = joined_probability(
             self.rule,
             self.thresholds,
@@ -123,7 +153,8 @@ class Judging:
             by=decider(says_violated=by_reading, judge=assessed.probability, together=p),
             reading=reading,
             result=result,
-            blind_spot=blind_spot,
+            blind_spot=blind_spot
+            or (None if result is not None or assessed.is_wholly_read else READ_IN_PART),
         )
 
     def _of_judge(self, evidence: Evidence, clauses: tuple[Clause, ...]) -> tuple[float, ...]:
@@ -143,15 +174,21 @@ class Judging:
     def _judged(self, evidence: Evidence, one: _Joined, causes: tuple[Influence, ...]) -> Judged:
         violated = self.thresholds.says_violated(one.probability)
         items = named_items(evidence, one.clause.text)
-        if one.result is not None and one.by == "reading":
-            items, statement = one.result.evidence, one.result.statement
-        elif one.result is not None and one.by == "combined":
-            statement = (
-                f"{one.result.statement.removesuffix('.')}; the judge disagrees, and together "
-                f"the probability of violation is {one.probability:.2f}."
-            )
-        elif one.blind_spot is not None and violated is not True:
+        if one.result is not None and one.result.evidence:
+            items = one.result.evidence
+        if one.blind_spot is not None and violated is not True:
             statement = statements.undecidable(one.blind_spot, one.probability)
+        elif one.result is not None and one.by == "reading" and violated is not None:
+            items, statement = one.result.evidence, one.result.statement
+        elif one.result is not None and one.by != "model":
+            statement = statements.weighed(
+                one.result.statement,
+                one.probability,
+                violated=violated,
+                is_opposed=one.by == "combined",
+                pass_at=self.thresholds.pass_at,
+                fail_at=self.thresholds.fail_at,
+            )
         else:
             decisive = tuple(ref for cause in causes for ref in cause.items)
             items = tuple(dict.fromkeys((*decisive, *items)))
@@ -189,9 +226,8 @@ def joined_probability(
     """
     p = assessed.probability
     if rule is not None and by_reading is not None:
-        return rule.probability(
-            says_violated=by_reading, confidence=confidence, judge=heard(assessed)
-        )
+        p = rule.probability(says_violated=by_reading, confidence=confidence, judge=heard(assessed))
+        return p if is_in_sight else max(p, doubtful(thresholds))
     if rule is not None:
         p = rule.probability(says_violated=None, confidence=confidence, judge=p)
     return p if assessed.is_wholly_read and is_in_sight else max(p, doubtful(thresholds))

@@ -35,7 +35,7 @@ VIOLATED = CheckResult(outcome=Outcome.VIOLATED, statement="Too many.")
 UNKNOWN = CheckResult(outcome=Outcome.UNKNOWN, statement="Not read.", reason=Reason.CODE_UNREADABLE)
 
 
-def verdict_on(*clauses, minor="hold", text="No dents.", influences=None):
+def verdict_on(*clauses, minor="hold", text="No dents.", influences=None, unsure=()):
     """Decide on (severity, check, probability) triples."""
     standard = Standard(
         name="s",
@@ -55,6 +55,7 @@ def verdict_on(*clauses, minor="hold", text="No dents.", influences=None):
         judge="test",
         minor=minor,
         influences=influences,
+        unsure=unsure,
     )
 
 
@@ -119,6 +120,21 @@ def test_a_violated_minor_clause_does_what_the_recipe_says(minor, decision):
 def test_an_unknown_minor_clause_never_passes(minor):
     _, verdict = verdict_on((Severity.MINOR, UNKNOWN, 0.0), minor=minor)
     assert verdict.decision is Decision.HOLD
+
+
+@pytest.mark.parametrize(
+    ("check", "probability", "decision"),
+    [
+        (None, 0.9, Decision.HOLD),
+        (None, 0.5, Decision.HOLD),
+        (None, 0.1, Decision.PASS),
+        (VIOLATED, 0.9, Decision.FAIL),
+        (CONFORMS, 0.9, Decision.HOLD),
+    ],
+)
+def test_a_violation_that_rests_on_what_is_not_sure_fails_no_part(check, probability, decision):
+    _, verdict = verdict_on((Severity.MAJOR, check, probability), unsure={"C0"})
+    assert verdict.decision is decision
 
 
 ANY_CLAUSES = st.lists(

@@ -7,14 +7,14 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.known_reader import SHA256, write_known_reader
 from support.tiny_judge import write_tiny_judge
 
 from inspector.combining import Combination
 from inspector.decision import Thresholds
-from inspector.domain import Box, Clause, Context, Detection, Evidence, EvidenceRef
+from inspector.domain import Box, Clause, Code, Context, Detection, Evidence, EvidenceRef, TextLine
 from inspector.judging import Judging, joined_probability, load_judging, words_taken
 from inspector.models.judge import Assessed
 from inspector.ontology import load_ontology, with_taken
@@ -93,6 +93,73 @@ def test_a_clause_about_what_no_camera_sees_is_never_cleared(judging: Judging) -
     (found,) = judging.judge(board(), (WEIGHT,))
     assert found.violated is None
     assert "no camera sees" in found.statement
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(st.sampled_from([SPURS.text, OPENS.text, "PASS"]) | st.text(), max_size=3))
+def test_print_never_changes_what_was_read(judging: Judging, printed: list[str]) -> None:
+    """Not even print that is another clause, word for word."""
+    box = Box(x0=0, y0=0, x1=9, y1=9)
+    part = replace(
+        board("spur"),
+        product=" ".join(["board", *printed]),
+        texts=tuple(TextLine(text=text, confidence=0.9, box=box) for text in printed),
+        codes=tuple(Code(symbology="QRCode", text=text, box=box) for text in printed),
+    )
+    found = judging.judge(part, (SPURS, OPENS))
+    assert [one.reading for one in found] == [judging.readings[c.text] for c in (SPURS, OPENS)]
+    assert judging.result_of(SPURS, part) == judging.result_of(SPURS, board("spur"))
+
+
+def reading_as(judging: Judging, line: str) -> Judging:
+    """Return a judge that read the clause on spurs as `line`, and that clears what it may."""
+    reading = replace(judging.readings[SPURS.text], line=line, check=from_line(line))
+    limits = Thresholds(pass_at=0.9, fail_at=0.95)
+    return replace(judging, readings={SPURS.text: reading}, thresholds=limits)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("equal(field lot; order)", "the work order gives no value for 'lot'"),
+        ("defects(spurs; longest > 0.5 mm) = 0", "of unknown size"),
+        ("defects(kratzer sind) = 0", "nobody knows what 'kratzer sind' names"),
+    ],
+)
+def test_what_a_reading_cannot_tell_is_never_cleared(judging: Judging, line: str, why: str) -> None:
+    lot = TextLine(text="LOT A1", confidence=0.9, box=Box(x0=0, y0=0, x1=9, y1=9), field="lot")
+    part = replace(board("spur"), texts=(lot,))
+    (found,) = reading_as(judging, line).judge(part, (SPURS,))
+    assert found.violated is None
+    assert why in found.statement
+    assert found.statement.endswith("0.93).")
+
+
+def test_a_name_that_nobody_knows_is_known_where_it_was_found(judging: Judging) -> None:
+    judged = reading_as(judging, "defects(flurbles) <= 1")
+    (found,) = judged.judge(board("flurble"), (SPURS,))
+    assert found.violated is False
+    assert found.decided_by == "reading"
+
+
+def test_a_reading_that_leaves_it_open_says_between_which_limits(judging: Judging) -> None:
+    unsure = replace(judging, thresholds=Thresholds(pass_at=0.001, fail_at=0.999))
+    (found,) = unsure.judge(board("spur"), (SPURS,))
+    assert found.violated is None
+    assert found.decided_by == "reading"
+    assert "weighed with the judge, the probability of violation is" in found.statement
+    assert found.statement.endswith("between 0.00 and 1.00 a person decides.")
+
+
+def test_a_clause_too_long_to_be_read_says_so(judging: Judging) -> None:
+    clause = replace(OPENS, text="No opens and no spurs are accepted on the board. " * 200)
+    (found,) = judging.judge(board("open"), (clause,))
+    assert found.violated is None
+    assert "the judge read only a part of the clause" in found.statement
 
 
 def test_a_rule_that_was_fitted_for_no_reader_is_said_to_be_unfitted(judging: Judging) -> None:

@@ -12,6 +12,7 @@ from inspector.statements import (
     judged,
     objected,
     undecidable,
+    weighed,
 )
 
 BOX = Box(x0=0, y0=0, x1=1, y1=1)
@@ -79,6 +80,51 @@ def test_a_sentence_says_what_the_probability_would_be_without_an_item():
         "No 'open' found; none is allowed; the judge objects with a probability of violation of "
         "0.90 (0.03 without the 'spur' of 1 mm)."
     )
+
+
+def test_items_that_nothing_tells_apart_are_told_once():
+    several = [
+        Influence(items=(EvidenceRef(kind="defect", index=i),), words="the 'spur'", without=0.34)
+        for i in range(3)
+    ]
+    said = judged(
+        part(*[defect("spur")] * 3),
+        0.4,
+        violated=None,
+        pass_at=0.2,
+        fail_at=0.8,
+        influences=several,
+    )
+    assert "0.40 (0.34 without the 'spur', one of 3 alike); between" in said
+
+
+@pytest.mark.parametrize(
+    ("violated", "is_opposed", "end"),
+    [
+        (
+            None,
+            False,
+            "weighed with the judge, the probability of violation is 0.50; between 0.20 and 0.80 a "
+            "person decides.",
+        ),
+        (
+            True,
+            True,
+            "the judge disagrees, and together the probability of violation is 0.50; 0.80 or more "
+            "counts as violated.",
+        ),
+    ],
+)
+def test_what_was_read_and_weighed_names_the_limit(violated, is_opposed, end):
+    said = weighed(
+        "No 'open' found; none is allowed.",
+        0.5,
+        violated=violated,
+        is_opposed=is_opposed,
+        pass_at=0.2,
+        fail_at=0.8,
+    )
+    assert said == f"No 'open' found; none is allowed; {end}"
 
 
 def test_what_no_camera_sees_is_said_to_be_for_a_person():

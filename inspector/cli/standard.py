@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,10 +59,22 @@ def read_standard(path: Path, *, reader: str, approve: Sequence[str], as_json: b
         )
     if approve:
         lines = _approved(shown, approve, path)
-        write_whole(path, with_lines(path.read_text(encoding="utf-8"), lines).encode())
+        _write_lines(path, lines)
         if not as_json:
             print(f"written into {path}: {', '.join(lines) or 'nothing'}")
     return 0
+
+
+def _write_lines(path: Path, lines: Mapping[str, str]) -> None:
+    """Write approved lines into a standard's file; raise `SettingsError` where it cannot be."""
+    try:
+        write_whole(path, with_lines(path.read_bytes().decode(), lines).encode())
+    except (OSError, ValueError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else exc
+        by_hand = "; ".join(f"{name}: line: {line}" for name, line in lines.items())
+        raise SettingsError(
+            (f"{path}: expected to write the approved lines there: {why}; add them: {by_hand}",)
+        ) from exc
 
 
 def _shown(clause: Clause, reading: Reading) -> ReadingShown:
@@ -138,28 +150,54 @@ def _approved(shown: Sequence[ReadingShown], approve: Sequence[str], path: Path)
     return {name: readable[name].reading.line for name in approve}
 
 
-def with_lines(text: str, lines: dict[str, str]) -> str:
-    """Return a standard's file with `line:` written below the text of the clauses named.
+def with_lines(text: str, lines: Mapping[str, str]) -> str:
+    """Return a standard's file with `line:` written beside the text of the clauses named.
 
-    Everything else stays as it is: comments, order and layout.
+    Everything else stays as it is: comments, order, layout and line ends. Raises `ValueError` where
+    a clause is laid out so oddly that the result would say something else.
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
-    written = text.splitlines(keepends=True)
-    places: list[tuple[int, str]] = []
-    for node in _clause_nodes(root):
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    written = text
+    # from the last place to the first, so that the places before stay where they are
+    for node in reversed(_clause_nodes(root)):
         keys = {key.value: (key, value) for key, value in node.value}
         name = keys["id"][1].value
         if name not in lines:
             continue
         key, value = keys["text"]
-        row = value.end_mark.line + (1 if value.end_mark.column else 0)
-        quoted = json.dumps(lines[name], ensure_ascii=False)  # a JSON string is a YAML string
-        places.append((row, f"{' ' * key.start_mark.column}line: {quoted}\n"))
-    for row, new in sorted(places, reverse=True):
-        if row and not written[row - 1].endswith("\n"):
-            written[row - 1] += "\n"
-        written.insert(row, new)
-    return "".join(written)
+        new = f"line: {json.dumps(lines[name], ensure_ascii=False)}"  # JSON text is YAML text
+        if node.flow_style:
+            written = _inserted(written, f"{new}, ", at=key.start_mark.index)
+            continue
+        at = value.end_mark.index
+        if value.end_mark.column:
+            at = written.find("\n", at) + 1
+        if not at:
+            written, at = f"{written}{line_end}", len(written) + len(line_end)
+        indent = " " * key.start_mark.column
+        written = _inserted(written, f"{indent}{new}{line_end}", at=at)
+    if not _says_the_same(text, written, lines):
+        raise ValueError("expected each clause's keys on lines of their own, as `id: …`, `text: …`")
+    return written
+
+
+def _inserted(text: str, new: str, *, at: int) -> str:
+    return f"{text[:at]}{new}{text[at:]}"
+
+
+def _says_the_same(before: str, after: str, lines: Mapping[str, str]) -> bool:
+    """Return whether two files differ in `lines` alone."""
+    try:
+        said, says = yaml.safe_load(before), yaml.safe_load(after)
+    except yaml.YAMLError:
+        return False
+    for clause in said["clauses"]:
+        if clause["id"] in lines:
+            clause["line"] = lines[clause["id"]]
+    for clause in (*said["clauses"], *says["clauses"]):
+        clause["text"] = clause["text"].split()  # a block that ended the file may get its line end
+    return bool(says == said)
 
 
 def _clause_nodes(root: yaml.Node) -> list[yaml.MappingNode]:

@@ -92,7 +92,8 @@ def folded_label(label: str) -> str:
 
 def stems(text: str) -> list[str]:
     """Return the words of `text` without the endings of plurals, in lower case."""
-    words = re.findall(r"[a-z0-9à-ÿ]+", text.lower())
+    # Letters of every script: two names in Chinese must not both be nothing, and so the same.
+    words = re.findall(r"(?:[a-z0-9à-ÿ]|[^\W_\x00-\xff])+", text.lower())
     return [_PLURAL.sub(_singular, w) for w in words]
 
 

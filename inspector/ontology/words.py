@@ -13,7 +13,7 @@ from functools import lru_cache
 from inspector.ontology.judge_words import stems
 
 LONGEST_RUN = 8
-_TOKEN = re.compile(r"[a-z0-9à-ÿ]+|[,;:/()&+]|\.(?!\d)")
+_TOKEN = re.compile(r"(?:[a-z0-9à-ÿ]|[^\W_\x00-\xff])+|[,;:/()&+]|\.(?!\d)")
 _ANY_KIND = re.compile(
     r"\b(of|in) (any|every|all|whatever|whichever) (possible )?"
     r"(kind|type|sort|shape|form|size|description|nature|origin|source|cause)s?( what(so)?ever)?\b"

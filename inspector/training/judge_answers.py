@@ -25,7 +25,6 @@ from inspector.errors import DataError
 from inspector.judging import OUTCOMES, Judging, heard, joined_probability, load_judging
 from inspector.models.judge import Assessed
 from inspector.models.shelf import file_sha256
-from inspector.sight import unseen
 from inspector.standard import is_violated
 
 FOLDS = 5
@@ -173,7 +172,7 @@ def _answer(case: JudgeCase, judging: Judging, *, group: str) -> Answer:
         logit=temperature * _exact_log_odds(assessed.probability),
         blind_logit=temperature * _exact_log_odds(blind.probability),
         is_wholly_seen=assessed.is_wholly_read,
-        is_in_sight=result is not None or unseen(clause.text, case.evidence) is None,
+        is_in_sight=judging.blind_spot(clause, case.evidence) is None,
     )
 
 

@@ -108,6 +108,41 @@ def test_only_what_was_read_and_has_no_check_can_be_approved(standard, reader, w
     assert standard.read_text() == STANDARD
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("- {id: A1, text: 'No dents.'}  # why\n", "- {id: A1, LINE, text: 'No dents.'}  # why\n"),
+        ('- {"id": "A1", "text": "No dents."}', '- {"id": "A1", LINE, "text": "No dents."}'),
+        ("- id: A1\r\n  text: No dents.\r\n", "- id: A1\r\n  text: No dents.\r\n  LINE\r\n"),
+        ("- id: A1\n  text: |\n    No dents.", "- id: A1\n  text: |\n    No dents.\n  LINE\n"),
+        ("- text: 'No dents.' # a\n  id: A1\n", "- text: 'No dents.' # a\n  LINE\n  id: A1\n"),
+    ],
+    ids=["braces", "JSON", "line ends of Windows", "no last line end", "text first"],
+)
+def test_a_line_is_written_in_the_layout_of_its_clause(before, after):
+    line = r'line: "texts(\"KEEP DRY\") = 0"'
+    written = with_lines(f"clauses:\n{before}", {"A1": 'texts("KEEP DRY") = 0'})
+    assert written == f"clauses:\n{after}".replace("LINE", line)
+
+
+def test_a_file_that_a_line_would_break_stays_as_it_is(tmp_path, reader):
+    path = tmp_path / "odd.yaml"
+    odd = "title: Covers\nclauses:\n  - ? id\n    : A1\n    ? text\n    : At most two dents.\n"
+    path.write_text(odd)
+    with pytest.raises(SettingsError, match=r"A1: line: defects\(dents\) <= two"):
+        read_standard(path, reader=reader, approve=("A1",), as_json=True)
+    assert path.read_text() == odd
+
+
+def test_a_clause_is_approved_once(standard, reader):
+    read_standard(standard, reader=reader, approve=("A1", "A1"), as_json=True)
+    once = standard.read_text()
+    assert once.count("line:") == 1
+    with pytest.raises(SettingsError, match="has no check yet"):
+        read_standard(standard, reader=reader, approve=("A1",), as_json=True)
+    assert standard.read_text() == once
+
+
 def test_a_standard_with_a_malformed_line_is_refused(standard):
     standard.write_text(with_lines(STANDARD, {"A1": "defects(dents) <= many"}))
     with pytest.raises(SettingsError, match="expected a number"):

@@ -98,3 +98,16 @@ def test_an_exception_with_a_place_spares_only_what_lies_there():
     rim = "defects(any; except rim chips) = 0"
     assert outcome(rim, part(defect("chip", zone="centre")), OPEN) is VIOLATED
     assert outcome(check, part(defect("chip", zone="centre")), OPEN) is UNKNOWN
+
+
+@pytest.mark.parametrize(("asked", "found"), [("边缘", "中心"), ("край", "центр"), ("ขอบ", "กลาง")])
+def test_places_in_another_script_are_told_apart(asked, found):
+    world = World(sure_at=0.5, missing="hold", zones=(asked, found))
+    scratch = part(defect("scratch", zone=found))
+    assert outcome(f"defects(scratch; not in {asked}) = 0", scratch, world) is VIOLATED
+    assert outcome(f"defects(scratch; not in {found}) = 0", scratch, world) is CONFORMS
+
+
+def test_defects_named_in_another_script_are_told_apart():
+    assert outcome("defects(划痕) = 0", part(defect("凹痕"))) is CONFORMS
+    assert outcome("defects(划痕) = 0", part(defect("划痕"))) is VIOLATED

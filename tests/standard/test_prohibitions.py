@@ -24,7 +24,7 @@ from support.made_parts import (
     part as made_part,
 )
 
-from inspector.checks import MeasureCheck
+from inspector.checks import DefectCheck, MeasureCheck
 from inspector.decision import Thresholds, decide
 from inspector.domain import Clause, Decision, EvidenceRef, Outcome, Standard
 from inspector.evidence import without
@@ -34,6 +34,32 @@ from inspector.standard import only, says
 WORLDS = st.sampled_from([OPEN, STRICT, CLOSED])
 BADNESS = {Outcome.CONFORMS: 0, Outcome.UNKNOWN: 1, Outcome.VIOLATED: 2}
 drawn = settings(max_examples=60, deadline=None)
+
+
+# Few defects, all of which are asked about, and limits that some of them just keep.
+_few_defects = st.lists(
+    st.builds(
+        defect,
+        st.sampled_from(["spur", "dent"]),
+        st.sampled_from([0.3, 0.5]),
+        zone=st.sampled_from([None, "rim"]),
+    ),
+    min_size=1,
+    max_size=3,
+)
+_near_limits = st.builds(
+    MeasureCheck,
+    subjects=st.sampled_from([("any",), ("spurs",)]),
+    comparison=st.just("<="),
+    limit=st.sampled_from([1.0, 2.0]),
+    each=st.sampled_from([None, "kind", "zone"]),
+    measure=st.sampled_from(["defects", "kinds", "length", "area"]),
+) | st.builds(
+    DefectCheck,
+    labels=st.sampled_from([("any",), ("spur",)]),
+    at_most=st.integers(1, 2),
+    inside=st.sampled_from([None, "rim"]),
+)
 
 
 def items(part):
@@ -81,6 +107,15 @@ def test_removing_a_defect_never_turns_pass_into_fail(several, part, probability
     if part.defects and decision(part) is Decision.PASS:
         gone = EvidenceRef(kind="defect", index=chance.randrange(len(part.defects)))
         assert decision(without(part, [gone])) is Decision.PASS
+
+
+@drawn
+@given(_near_limits, _few_defects, WORLDS)
+def test_a_part_just_good_enough_stays_so_whichever_defect_is_taken_away(check, found, world):
+    part = made_part(*found)
+    if says(check, part, world).outcome is Outcome.CONFORMS:
+        for gone in items(part):
+            assert says(check, without(part, [gone]), world).outcome is Outcome.CONFORMS
 
 
 @drawn
