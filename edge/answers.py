@@ -103,9 +103,14 @@ class Answers:
         with self._lock:
             return self._deaf
 
-    def repeat(self, answer: Answer) -> None:
+    def repeat(self, result: messages.Result) -> None:
         """Publish an answer again, for a PLC that asks again."""
-        self._tell(messages.RESULT, result_of(answer))
+        self._tell(messages.RESULT, result)
+
+    def tell_last_again(self) -> None:
+        """Publish the newest result again, retained, to a broker that forgot it."""
+        if (last := self._last) is not None:
+            self._line.publish(last)
 
     def accepted(self, ticket: Ticket) -> None:
         self._tell(

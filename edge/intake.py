@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from edge import messages
-from edge.answers import Answers
+from edge.answers import Answers, result_of
+from edge.earlier import EarlierAnswers
 from edge.messages import Refusal, Trigger
 from edge.mqtt import Arrival
 from edge.recorder import Recorder
@@ -34,6 +35,7 @@ class Intake:
         tickets: Tickets,
         answers: Answers,
         recorder: Recorder,
+        earlier: EarlierAnswers,
         state: Callable[[], str],
         clock_ns: Callable[[], int] = time.monotonic_ns,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -43,6 +45,7 @@ class Intake:
         self._tickets = tickets
         self._answers = answers
         self._recorder = recorder
+        self._earlier = earlier
         self._state = state
         self._clock_ns = clock_ns
         self._now = now
@@ -63,6 +66,10 @@ class Intake:
         if self._tickets.knows(trigger):
             # also while it is not Ready or late: a request must not be answered and refused
             return self._open(trigger, arrival)
+        note = self._note(trigger)
+        if (again := self._earlier.of(note)) is not None:
+            self._repeat_earlier(trigger, again)
+            return None
         if (state := self._state()) != "Ready":
             self._refuse(trigger.request_id, Refusal.NOT_READY, f"the state is {state}")
             return None
@@ -70,6 +77,14 @@ class Intake:
             self._refuse(trigger.request_id, Refusal.STALE, stale)
             return None
         return self._open(trigger, arrival)
+
+    def _repeat_earlier(self, trigger: Trigger, again: messages.Result | Clashing) -> None:
+        if isinstance(again, Clashing):
+            self._tickets.count_refused()
+            self._tell_clash(trigger)
+        else:
+            self._tickets.count_repeated()
+            self._answers.repeat(again)
 
     def _open(self, trigger: Trigger, arrival: Arrival) -> Ticket | None:
         opened = self._tickets.open(
@@ -82,15 +97,18 @@ class Intake:
             case Ticket():
                 return opened
             case Repeated(answer=Answer() as answer):
-                self._answers.repeat(answer)
+                self._answers.repeat(result_of(answer))
             case Clashing():
-                self._tell_refusal(
-                    trigger.request_id,
-                    Refusal.DUPLICATE_ID,
-                    "this request_id was used for another trigger within "
-                    f"{self._settings.duplicate_window_s:g} s",
-                )
+                self._tell_clash(trigger)
         return None
+
+    def _tell_clash(self, trigger: Trigger) -> None:
+        self._tell_refusal(
+            trigger.request_id,
+            Refusal.DUPLICATE_ID,
+            "this request_id was used for another trigger within "
+            f"{self._settings.duplicate_window_s:g} s",
+        )
 
     def _on_bad_message(self, error: MessageError) -> None:
         if error.request_id is not None:

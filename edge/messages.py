@@ -132,7 +132,10 @@ class Acquired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The one answer to a trigger; `seq` counts the answers since the station started."""
+    """The one answer to a trigger.
+
+    `seq` counts the answers since the station started; 0 is an answer from before its start.
+    """
 
     request_id: str
     inspection_id: str

@@ -176,6 +176,11 @@ class Tickets:
         with self._changed:
             self._count(received=1, rejected=1)
 
+    def count_repeated(self) -> None:
+        """Count a trigger that the station's last life has answered."""
+        with self._changed:
+            self._count(received=1, duplicates=1)
+
     def count_malformed(self) -> None:
         """Count a trigger without a readable request_id."""
         with self._changed:

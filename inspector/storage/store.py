@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, case, func, insert, select, text, update
 
-from inspector.domain import Decision, Inspection
+from inspector.domain import Decision, Inspection, Reason, Verdict
 from inspector.errors import AlreadyReviewed, StorageError
 from inspector.storage.database import Database
+from inspector.storage.recorded import clause_ids
 from inspector.storage.records import inspection_to_json, json_text
 from inspector.storage.rows import child_rows, inspection_row
 from inspector.storage.schema import (
@@ -36,6 +38,24 @@ class OutboxMessage:
     payload: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierPart:
+    """A part that was recorded lately: what its trigger asked for, and what it was told."""
+
+    id: UUID
+    request_id: str
+    camera_id: str
+    part_id: str | None
+    lot: str | None
+    view: str | None
+    recipe: str
+    expected: Mapping[str, str]
+    triggered_at: datetime
+    verdict: Verdict
+    sent_decision: Decision | None
+    sent_at: datetime | None
+
+
 class Store:
     """The writes. Any thread may call; each method is one transaction, on disk when it returns.
 
@@ -45,10 +65,12 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, inspection: Inspection) -> int:
+    def record(self, inspection: Inspection, *, needs_review: bool = False) -> int:
         """Write the row of a part, all that belongs to it and its outbox message; return its seq.
 
-        A part that is there already, by its id, is left as it is.
+        A part that was not judged and told to be good is left open for review anyway;
+        `needs_review` leaves any other open too. A part that is there already, by its id, is left
+        as it is.
         """
         with self._database.writing() as connection:
             take_turn(connection)
@@ -58,7 +80,10 @@ class Store:
             if known is not None:
                 return known
             seq = 1 + (connection.scalar(select(func.max(InspectionRow.seq))) or 0)
-            connection.execute(insert(InspectionRow), inspection_row(inspection, seq))
+            connection.execute(
+                insert(InspectionRow),
+                inspection_row(inspection, seq, needs_review=needs_review),
+            )
             for table, rows in child_rows(inspection):
                 if rows:
                     connection.execute(insert(table), rows)
@@ -74,6 +99,39 @@ class Store:
             )
             _count(connection, inspection)
         return seq
+
+    def parts_since(self, moment: datetime, *, station_id: str) -> tuple[EarlierPart, ...]:
+        """Return the parts of a station that were triggered from `moment` on, oldest first."""
+        asked = (
+            select(InspectionRow.__table__)
+            .where(InspectionRow.station_id == station_id, InspectionRow.triggered_at >= moment)
+            .order_by(InspectionRow.triggered_at, InspectionRow.seq)
+        )
+        with self._database.reading() as connection:
+            return tuple(
+                EarlierPart(
+                    id=row.id,
+                    request_id=row.request_id,
+                    camera_id=row.camera_id,
+                    part_id=row.part_id,
+                    lot=row.lot,
+                    view=row.view,
+                    recipe=row.recipe,
+                    expected=dict(row.expected),
+                    triggered_at=row.triggered_at,
+                    verdict=Verdict(
+                        decision=Decision(row.decision),
+                        reason=Reason(row.reason),
+                        detail=row.detail,
+                        clause_ids=clause_ids(row.clause_ids),
+                    ),
+                    sent_decision=None
+                    if row.sent_decision is None
+                    else Decision(row.sent_decision),
+                    sent_at=row.sent_at,
+                )
+                for row in connection.execute(asked)
+            )
 
     def pending_outbox(
         self, limit: int, *, station_id: str | None = None

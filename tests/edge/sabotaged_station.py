@@ -48,8 +48,8 @@ def answer_before_the_record() -> None:
 def drop_the_outbox_row() -> None:
     record = Store.record
 
-    def forgetful(self: Store, inspection: Any) -> int:
-        seq = record(self, inspection)
+    def forgetful(self: Store, inspection: Any, **more: Any) -> int:
+        seq = record(self, inspection, **more)
         if seq % 7 == 0:
             with sqlite3.connect(self._database.engine.url.database or "") as database:
                 database.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
@@ -87,11 +87,11 @@ def record_twice() -> None:
 
     record = Store.record
 
-    def doubling(self: Store, inspection: Any) -> int:
+    def doubling(self: Store, inspection: Any, **more: Any) -> int:
         from dataclasses import replace
 
         record(self, replace(inspection, id=uuid4()))
-        return record(self, inspection)
+        return record(self, inspection, **more)
 
     Store.record = doubling  # type: ignore[method-assign]
 
