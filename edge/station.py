@@ -27,8 +27,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from edge import commands, messages
@@ -38,8 +38,8 @@ from edge.cameras import capture_of
 from edge.capture import Camera
 from edge.commands import Commands
 from edge.conclusion import Conclusions
-from edge.examination import Examiner, InspectorLike
 from edge.earlier import EarlierAnswers
+from edge.examination import Examiner, InspectorLike
 from edge.inspecting import Inspecting, Renewable
 from edge.intake import Intake
 from edge.metrics import CameraFigures, Figures, Metrics, MetricsServer
@@ -155,6 +155,7 @@ class Station:
             base=base,
             is_needed=settings.mqtt.self_test,
         )
+        self._earlier = EarlierAnswers(window_s=settings.duplicate_window_s)
         self._commands = Commands(
             base=base,
             answers=self._answers,
@@ -169,17 +170,16 @@ class Station:
             tickets=self._tickets,
             answers=self._answers,
             recorder=self._recorder,
+            earlier=self._earlier,
             state=lambda: self._state()[0],
         )
         self._opened: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
-        self._earlier = EarlierAnswers(window_s=settings.duplicate_window_s)
         self._in_journal: Ticket | None = None
         self._waiting: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._unfinished: dict[object, Ticket] = {}
         self._captures = {
             described.id: capture_of(described, self._cameras[described.id])
             for described in settings.cameras
-            earlier=self._earlier,
         }
         self._inspecting = tuple(
             Inspecting(
@@ -263,10 +263,17 @@ class Station:
     def _recover(self) -> None:
         report = recover(self._spool, self._store)
         self._desk.recover()
+        now = datetime.now(UTC)
+        window = timedelta(seconds=self._settings.duplicate_window_s)
+        self._earlier.recall(
+            self._store.parts_since(now - window, station_id=self._settings.station_id), now=now
+        )
         found = (
             f"{len(report.settled)} answered, {len(report.unsettled)} judged, "
             f"{len(report.interrupted)} interrupted, {len(report.torn)} unreadable"
         )
+        if report.uncertain:
+            found += f", {len(report.uncertain)} whose answer may have left: look at them in Review"
         log.info("station %s: left by the last run: %s", self._settings.station_id, found)
         for line in report.torn:
             log.error("spool: %s", line)
@@ -282,17 +289,10 @@ class Station:
             )
         for inspecting in self._inspecting:
             if isinstance(inspector := inspecting.inspector, Renewable):
-        now = datetime.now(UTC)
-        window = timedelta(seconds=self._settings.duplicate_window_s)
-        self._earlier.recall(
-            self._store.parts_since(now - window, station_id=self._settings.station_id), now=now
-        )
                 self._supervisor.watch(
                     Watched(inspector.name, trouble=inspector.trouble, renew=inspector.renew)
                 )
         if self._metrics_server is not None:
-        if report.uncertain:
-            found += f", {len(report.uncertain)} whose answer may have left: look at them in Review"
             self._metrics_server.start()
 
     def _watch(self) -> None:
