@@ -215,8 +215,9 @@ class Station:
     def _make_crews(self) -> tuple[Crew, ...]:
         long_s = self._settings.stuck_after_s
         crews = [
-            Crew("record", self._recorder.run, limit_s=long_s),
-            Crew("outbox", self._outbox.run, limit_s=long_s),
+            # while a database hangs, parts wait in the spool: its limit ends that, no budget
+            Crew("record", self._recorder.run, limit_s=long_s, waits_for_others=True),
+            Crew("outbox", self._outbox.run, limit_s=long_s, waits_for_others=True),
             Crew("timer", self._time, limit_s=QUICK_S),
             Crew("journal", self._journal, limit_s=long_s, on_replaced=self._leave_in_journal),
             Crew("intake", self._take_in, limit_s=QUICK_S),
