@@ -41,6 +41,7 @@ REJECTED = "evt/rejected"
 RESULT_LAST = "result/last"
 OUT = "out"
 RECORD = "record"
+SPARKPLUG = "sparkplug"
 STATE = "state"
 HEARTBEAT = "heartbeat"
 HEALTH = "health"
@@ -224,7 +225,17 @@ class Health:
     SCHEMA: ClassVar[str] = "health/1"
 
 
-Payload = SelfTest | Accepted | Acquired | Result | Rejected | State | Heartbeat | Health
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """Sparkplug has carried every record up to `seq` to the broker."""
+
+    seq: int
+    ts: str
+
+    SCHEMA: ClassVar[str] = "sparkplug/1"
+
+
+Payload = SelfTest | Accepted | Acquired | Result | Rejected | State | Heartbeat | Health | Carried
 _P = TypeVar("_P", bound=Payload)
 
 

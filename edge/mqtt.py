@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -47,21 +47,23 @@ _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is to be published."""
+    """What is to be published; with QoS 0 the broker gives no receipt."""
 
     topic: str
     payload: bytes
     retain: bool = False
+    qos: Literal[0, 1] = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What arrived, with the monotonic moment of its arrival."""
+    """What arrived, with the monotonic moment of its arrival, and in which session of its link."""
 
     topic: str
     payload: bytes
     retained: bool
     received_ns: int
+    session: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +93,11 @@ class Link:
         *,
         client_id: str,
         subscribe: tuple[str, ...] = (),
-        will: Message | None = None,
+        will: Message | Callable[[], Message] | None = None,
         on_change: Callable[[bool], None] = lambda _up: None,
         stall_ms: int | None = None,
     ) -> None:
-        """Prepare a connection; `start` makes it.
+        """Prepare a connection; `start` makes it. A `will` that is called is made for each one.
 
         `on_change` is told True when the link is up with every subscription acknowledged, and
         False when it is lost. The kernel gives a connection up after `stall_ms` without progress,
@@ -111,6 +113,7 @@ class Link:
         self._on_change = on_change
         self._stall_ms = stall_ms
         self._tokens = itertools.count(1)
+        self._sessions = itertools.count(1)
         self._up: _Connection | None = None
         self._newest: _Connection | None = None  # stays until the thread has closed it
         self._stopping = threading.Event()
@@ -120,6 +123,12 @@ class Link:
     def is_up(self) -> bool:
         """Whether the link is connected and every subscription acknowledged."""
         return self._up is not None
+
+    @property
+    def session(self) -> int | None:
+        """The number of the connection that is up, which no other has had; None where none is."""
+        connection = self._up
+        return None if connection is None else connection.session
 
     @property
     def name(self) -> str:
@@ -136,11 +145,11 @@ class Link:
             return "the thread that keeps the connection up has ended"
         return None if connection is None else connection.trouble()
 
-    def renew(self) -> None:
+    def renew(self, why: str = "it moved nothing any more") -> None:
         """Give the connection up and make another."""
         connection = self._up
         if connection is not None:
-            connection.why_lost = "it moved nothing any more"
+            connection.why_lost = why
             self._up = None
             connection.lost.set()
         if self._thread.ident is not None and not self._thread.is_alive():
@@ -155,16 +164,18 @@ class Link:
         self._announce(connection)
         self._thread.start()
 
-    def publish(self, message: Message, *, expiry_s: float | None = None) -> int | None:
+    def publish(
+        self, message: Message, *, expiry_s: float | None = None, session: int | None = None
+    ) -> int | None:
         """Hand `message` to the broker; return a token that its receipt will carry.
 
         Returns None where the link is down: the message is then gone, not queued. `expiry_s` is
         the v5 message expiry, rounded up to whole seconds; a message that has one never waits for
         acknowledgements that the broker owes: it leaves with QoS 0, or, where the broker seems to
-        hang, is not taken.
+        hang, is not taken. Nor is one for another `session` than the present one.
         """
         connection = self._up
-        if connection is None:
+        if connection is None or session not in {None, connection.session}:
             return None
         token = next(self._tokens)
         return token if connection.publish(message, token=token, expiry_s=expiry_s) else None
@@ -268,6 +279,7 @@ class _Connection:
     def __init__(self, link: Link, protocol: MQTTProtocolVersion) -> None:
         self.lost = threading.Event()
         self.why_lost = ""
+        self.session = next(link._sessions)
         self._link = link
         self._settings = link._settings
         self._v5 = protocol == MQTTProtocolVersion.MQTTv5
@@ -295,7 +307,7 @@ class _Connection:
         if self._settings.username is not None:
             self._client.username_pw_set(self._settings.username, password)
         if link._will is not None:
-            will = link._will
+            will = link._will() if callable(link._will) else link._will
             self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         if self._settings.tls:
             self._client.tls_set_context(_tls_context(self._settings))
@@ -351,7 +363,7 @@ class _Connection:
 
     def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
         properties: Properties | None = None
-        qos = 1
+        qos: int = message.qos
         if expiry_s is not None and len(self._tokens) >= self._client.max_inflight_messages:
             # paho would keep it until the broker acknowledges others: late. Where the broker works,
             # it gets it now, without an acknowledgement; where it does not, it gets it not at all.
@@ -453,6 +465,7 @@ class _Connection:
                 payload=bytes(message.payload),
                 retained=bool(message.retain),
                 received_ns=time.monotonic_ns(),
+                session=self.session,
             )
         )
 

@@ -10,6 +10,7 @@
 | timer     | answers HOLD/DEADLINE when a ticket's moment comes; never touches the disk       |
 | record    | makes rows                                                                       |
 | outbox    | publishes them                                                                   |
+| sparkplug | publishes them to Sparkplug hosts, where that is switched on                     |
 | disk      | finds out whether records can be written                                         |
 | interval  | triggers, on a line without a PLC                                                |
 | alarms, … | carry alarms to the broker and the database                                      |
@@ -48,6 +49,7 @@ from edge.outbox import Outbox
 from edge.presence import Presence, state_message
 from edge.recorder import Recorder
 from edge.selftest import SelfTest
+from edge.sparkplug_node import SparkplugNode
 from edge.supervision import Crew, Supervisor, Turn, Watched
 from edge.tickets import NS_PER_S, Answer, Ticket, Tickets
 from edge.watchdog import ServiceManager
@@ -128,13 +130,18 @@ class Station:
             topic=f"{base}/{messages.RECORD}",
             station_id=settings.station_id,
         )
+        self._sparkplug: SparkplugNode | None = None
+        if settings.mqtt.sparkplug is not None:
+            self._sparkplug = SparkplugNode(
+                settings, settings.mqtt.sparkplug, store=store, figures=self._figures
+            )
         self._recorder = Recorder(
             station_id=settings.station_id,
             store=store,
             spool=spool,
             pictures=pictures,
             min_free_mb=settings.min_free_mb,
-            recorded=self._outbox.recorded,
+            recorded=self._recorded,
             picture_writers=settings.inspect_workers,
             spool_max=settings.spool_max,
             silent_after_s=max(settings.stuck_after_s, DISK_SILENT_S),
@@ -228,6 +235,8 @@ class Station:
                 for name, body in self._desk.bodies()
             ),
         ]
+        if self._sparkplug is not None:
+            crews.append(Crew("sparkplug", self._sparkplug.run, limit_s=long_s))
         if self._settings.interval_ms:
             crews.append(Crew("interval", self._trigger_by_interval, limit_s=QUICK_S))
         return tuple(crews)
@@ -247,6 +256,8 @@ class Station:
         try:
             self._answers_link.start()
             self._desk.start()
+            if self._sparkplug is not None:
+                self._sparkplug.start()
             self._start_threads()
             # last: from here on triggers arrive
             self._line.start()
@@ -284,7 +295,7 @@ class Station:
         for crew in self._crews:
             crew.start()
             self._supervisor.watch(crew)
-        for link in (self._line, self._answers_link, self._desk.link):
+        for link in self._links():
             self._supervisor.watch(
                 Watched(link.name, trouble=link.trouble, renew=link.renew, has_budget=False)
             )
@@ -367,10 +378,14 @@ class Station:
         self._join("record")
         self._flush_outbox()
         self._outbox.stop()
+        if self._sparkplug is not None:
+            self._sparkplug.stop()
         self._desk.stop()
-        self._join("outbox", "alarm")
+        self._join("outbox", "sparkplug", "alarm")
         self._tell_health()
         self._answers_link.stop()
+        if self._sparkplug is not None:
+            self._sparkplug.close()
         self._line.stop(farewell=self._farewell(*self._state()))
         self._desk.close()
         if self._metrics_server is not None:
@@ -393,7 +408,9 @@ class Station:
         pause = threading.Event()
         try:
             while self._line.is_up and time.monotonic_ns() < give_up_ns:
-                if self._outbox.is_empty():
+                if self._outbox.is_empty() and (
+                    self._sparkplug is None or self._sparkplug.is_done()
+                ):
                     return
                 pause.wait(0.02)
         except StorageError as exc:
@@ -428,6 +445,15 @@ class Station:
             self._settings.mqtt_base, self._boot, online=0, state=state, detail=detail
         )
 
+    def _links(self) -> tuple[Link, ...]:
+        sparkplug = () if self._sparkplug is None else (self._sparkplug.link,)
+        return (self._line, self._answers_link, self._desk.link, *sparkplug)
+
+    def _recorded(self, seq: int) -> None:
+        self._outbox.recorded(seq)
+        if self._sparkplug is not None:
+            self._sparkplug.recorded()
+
     def _link_changed(self, _is_up: bool) -> None:
         self._presence.forget()
         self._wake.put(None)
@@ -445,6 +471,8 @@ class Station:
             full_soon = f"{outbox.waiting.records} records, limit {self._settings.outbox_max}"
         elif (age_s := outbox.age_s()) > self._settings.outbox_old_s:
             full_soon = f"the oldest of {outbox.waiting.records} records waits for {age_s:.0f} s"
+        elif self._sparkplug is not None:
+            full_soon = self._sparkplug.why_old(self._settings.outbox_old_s)
         statuses = [camera.status() for camera in self._cameras.values()]
         return {
             "storage_low": low,
@@ -465,7 +493,6 @@ class Station:
     def _figures(self) -> Figures:
         state, detail = self._state()
         waiting = self._outbox.waiting
-        links = (self._line, self._answers_link, self._desk.link)
         return Figures(
             state=state,
             detail=detail,
@@ -475,13 +502,14 @@ class Station:
             outbox=waiting.records,
             outbox_age_s=self._outbox.age_s(),
             outbox_refused=self._outbox.refused,
+            sparkplug=0 if self._sparkplug is None else self._sparkplug.waiting.records,
             acknowledged=self._answers.acknowledged,
             unheard=self._answers.unheard,
             refused=self._answers.refused,
             retained_dropped=self._intake.retained_dropped,
             bad_commands=self._commands.bad,
             free_mb=self._recorder.free_mb,
-            reconnects={link.name: link.reconnects for link in links},
+            reconnects={link.name: link.reconnects for link in self._links()},
             restarts=dict(self._supervisor.restarts),
             cameras=tuple(
                 CameraFigures(

@@ -58,6 +58,7 @@ SHIPPED = PACKAGE / "_shipped" / "configs"
 VIEW_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 PART_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SPARKPLUG_ID = r"^[^\x00-\x1f+#/]{1,64}$"
 
 
 class Settings(BaseModel):
@@ -358,6 +359,20 @@ _KEYS_OF_DRIVERS = {
 }
 
 
+class SparkplugSettings(Settings):
+    """The station as a Sparkplug B edge node."""
+
+    group: str = Field(pattern=_SPARKPLUG_ID, description="group id, as a site or an area")
+    node: str | None = Field(
+        None, pattern=_SPARKPLUG_ID, description="edge node id; STATION_ID where left out"
+    )
+    primary_host: str | None = Field(
+        None,
+        pattern=_SPARKPLUG_ID,
+        description="host id without which nothing is sent; each host is taken where left out",
+    )
+
+
 class MqttSettings(Settings):
     host: str = "127.0.0.1"
     port: int = Field(1883, ge=1, le=65535)
@@ -374,6 +389,9 @@ class MqttSettings(Settings):
     )
     scalars: bool = Field(False, description="each answer on out/NAME too, for PLCs without JSON")
     self_test: bool = Field(True, description="prove both directions before saying Ready")
+    sparkplug: SparkplugSettings | None = Field(
+        None, description="the station is a Sparkplug B edge node too; off where left out"
+    )
 
     @field_validator("base")
     @classmethod

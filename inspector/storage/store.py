@@ -151,10 +151,21 @@ class Store:
         with self._database.reading() as connection:
             return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
 
-    def outbox_waiting(self, station_id: str) -> tuple[int, datetime | None]:
-        """Return how many records of a station are unpublished, and the oldest one's trigger."""
+    def newest_seq(self) -> int:
+        """Return the seq of the newest record of all stations, 0 where there is none."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.max(InspectionRow.seq))) or 0
+
+    def outbox_waiting(
+        self, station_id: str, *, after_seq: int | None = None
+    ) -> tuple[int, datetime | None]:
+        """Return how many records of a station wait, and the oldest one's trigger.
+
+        Those wait that are unpublished, or, for a reader with a place of its own, lie after it.
+        """
+        waits = ~OutboxRow.published if after_seq is None else OutboxRow.seq > after_seq
         asked = select(func.count(), func.min(OutboxRow.seq)).where(
-            ~OutboxRow.published, OutboxRow.station_id == station_id
+            waits, OutboxRow.station_id == station_id
         )
         with self._database.reading() as connection:
             waiting, oldest = connection.execute(asked).one()

@@ -81,6 +81,7 @@ PAYLOADS = (
         ts=MOMENT,
     ),
     messages.SelfTest(nonce="0123456789abcdef0123456789abcdef"),
+    messages.Carried(seq=31337, ts=MOMENT),
 )
 COMMANDS = (
     (messages.Ack(request_id="L1-000123"), messages.parse_ack),
