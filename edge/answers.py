@@ -54,6 +54,7 @@ class Answers:
         self._results: dict[int, str] = {}  # request_id by token, until its receipt
         self._unacknowledged: dict[str, int] = {}  # when it was sent, by request_id
         self._deaf: str | None = None
+        self._last: Message | None = None
 
     def send(self, answer: Answer) -> bool:
         """Publish an answer in time; return whether it left. The lock of the tickets is held."""
@@ -71,9 +72,10 @@ class Answers:
             self._results[taken] = request_id
             if self._ack_within_ns:
                 self._unacknowledged[request_id] = self._clock_ns()
-        self._line.publish(
-            Message(topic=f"{self._base}/{messages.RESULT_LAST}", payload=payload, retain=True)
+        self._last = Message(
+            topic=f"{self._base}/{messages.RESULT_LAST}", payload=payload, retain=True
         )
+        self._line.publish(self._last)
         if self._has_scalars:
             self._send_scalars(answer)
         return True

@@ -106,6 +106,7 @@ class Link:
         self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self.receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
         self.reconnects = 0
+        self.was_taken_over = False
         self._settings = settings
         self._client_id = client_id
         self._subscribe = subscribe
@@ -207,6 +208,7 @@ class Link:
 
     def _keep_up(self) -> None:
         retry_s = RETRY_FIRST_S
+        told = ""
         while not self._stopping.is_set():
             connection = self._newest
             if connection is not None:
@@ -217,11 +219,7 @@ class Link:
                 connection.close()
                 log.warning("%s: broker connection lost: %s", self._client_id, connection.why_lost)
                 if connection.was_taken_over:
-                    log.error(
-                        "%s: expected no other client with this id, found one that took its place; "
-                        "give each station its own station_id",
-                        self._client_id,
-                    )
+                    self.was_taken_over = True
                     retry_s = RETRY_MAX_S  # or the two would throw each other out for ever
                 self._on_change(False)
             if self._stopping.wait(retry_s):
@@ -230,9 +228,11 @@ class Link:
                 connection = self._connect()
             except BrokerError as exc:
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
-                log.info("%s: %s; next try in %.1f s", self._client_id, exc, retry_s)
+                level = logging.INFO if str(exc) == told else logging.WARNING
+                log.log(level, "%s: %s; next try in %.1f s", self._client_id, exc, retry_s)
+                told = str(exc)
                 continue
-            retry_s = RETRY_FIRST_S
+            retry_s, told = RETRY_FIRST_S, ""
             self.reconnects += 1
             self._announce(connection)
 
@@ -451,7 +451,7 @@ class _Connection:
         self, _client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
     ) -> None:
         self.why_lost = str(reason)
-        self.was_taken_over = reason.value == SESSION_TAKEN_OVER
+        self.was_taken_over |= reason.value == SESSION_TAKEN_OVER
         if self._link._up is self:
             self._link._up = None  # at once: nothing more is handed to a dead connection
         self._connected = False

@@ -47,14 +47,16 @@ from edge.metrics import CameraFigures, Figures, Metrics, MetricsServer
 from edge.mqtt import Arrival, Link, Message
 from edge.outbox import Outbox
 from edge.presence import Presence, state_message
+from edge.recipe_watch import RecipeWatch
 from edge.recorder import Recorder
+from edge.rival import RivalWatch, refuse_rival
 from edge.selftest import SelfTest
 from edge.sparkplug_node import SparkplugNode
 from edge.supervision import Crew, Supervisor, Turn, Watched
 from edge.tickets import NS_PER_S, Answer, Ticket, Tickets
 from edge.watchdog import ServiceManager
 from inspector.domain import Inspection, Reason, Verdict
-from inspector.errors import StorageError
+from inspector.errors import MessageError, StorageError
 from inspector.settings import Recipe, StationSettings
 from inspector.storage.files import Pictures
 from inspector.storage.recovery import held, recover
@@ -106,7 +108,9 @@ class Station:
         self._line = Link(
             settings.mqtt,
             client_id=f"{settings.station_id}-line",
-            subscribe=tuple(f"{base}/{topic}" for topic in (messages.TRIGGER, *commands.TOPICS)),
+            subscribe=tuple(
+                f"{base}/{topic}" for topic in (messages.TRIGGER, *commands.TOPICS, messages.STATE)
+            ),
             will=self._farewell("Error", "the station is gone"),
             on_change=self._link_changed,
         )
@@ -117,6 +121,7 @@ class Station:
             stall_ms=max(1000, settings.deadline_ms),
         )
         self._presence = Presence(link=self._line, base=base, boot=self._boot)
+        self._rivals = RivalWatch(boot=self._boot, overwritten=partial(self._link_changed, True))
         self._answers = Answers(
             link=self._answers_link,
             line=self._line,
@@ -180,6 +185,9 @@ class Station:
             earlier=self._earlier,
             state=lambda: self._state()[0],
         )
+        self._recipe_watch = RecipeWatch(
+            recipes, changed=partial(self._recorder.note_event, "RECIPE_CHANGED")
+        )
         self._opened: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._in_journal: Ticket | None = None
         self._waiting: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
@@ -217,6 +225,7 @@ class Station:
             recorder=self._recorder,
             acquired=self._answers.acquired,
             why_held=self._desk.alarms.why_held,
+            why_switched=self._recipe_watch.why_switched,
         )
 
     def _make_crews(self) -> tuple[Crew, ...]:
@@ -253,7 +262,9 @@ class Station:
         for camera in self._cameras.values():
             camera.open()
         self._recorder.look_at_disk()
+        self._recipe_watch.look()
         try:
+            refuse_rival(self._settings)
             self._answers_link.start()
             self._desk.start()
             if self._sparkplug is not None:
@@ -312,6 +323,7 @@ class Station:
         noted = ""
         while not self._stop_asked and self._fault is None:
             self._self_test.step()
+            self._look_at_broker()
             state, detail = self._state()
             self._presence.tell_state(state, detail)
             if state != noted:
@@ -323,15 +335,28 @@ class Station:
             with contextlib.suppress(queue.Empty):
                 self._wake.get(timeout=max(0.0, (next_ns - time.monotonic_ns()) / NS_PER_S))
 
+    def _look_at_broker(self) -> None:
+        """Give up where another station took this one's place; say where a broker forgot."""
+        if self._rivals.rival() or any(link.was_taken_over for link in self._links()):
+            self._fault = (
+                f"expected no other station {self._settings.station_id!r} at the broker, found one "
+                "that took its place; stop it, or give each station its own station_id"
+            )
+            log.error("%s", self._fault)
+        if (forgetful := self._self_test.why_forgetful()) is not None:
+            log.warning("%s", forgetful)
+            self._recorder.note_event("BROKER_FORGOT", forgetful)
+            self._answers.tell_last_again()
+
     def _beat(self) -> None:
         state, detail = self._state()
         if self._presence.beat(state):
             self._tell_health()
         self._answers.read_receipts()
         self._tell_conditions()
-        self._fault = self._supervisor.look()
-        if self._fault is not None:
-            log.error("%s", self._fault)
+        if self._fault is None and (fault := self._supervisor.look()) is not None:
+            log.error("%s", fault)
+            self._fault = fault
         self._service_manager.alive(f"{state} {detail}")
 
     def _tell_health(self) -> None:
@@ -537,6 +562,10 @@ class Station:
                     self._take(arrival)
 
     def _take(self, arrival: Arrival) -> None:
+        if arrival.topic == f"{self._settings.mqtt_base}/{messages.STATE}":
+            with contextlib.suppress(MessageError):  # not a station's word
+                self._rivals.hear(arrival)
+            return
         if self._commands.take(arrival):
             if self._self_test.has_passed_anew():
                 self._wake.put(None)
@@ -601,6 +630,8 @@ class Station:
         while not self._stopping.wait(DISK_EVERY_S) and not turn.ended():
             with turn.work("the disk"):
                 self._recorder.look_at_disk()
+            with turn.work("the recipes"):
+                self._recipe_watch.look()
 
     def _restart_camera(self, camera_id: str) -> None:
         """Begin anew with a camera that hangs; whoever hangs in it keeps the old lock."""

@@ -501,12 +501,16 @@ class StationSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A recipe with its standard; `rev` is the sha256 of the recipe's file."""
+    """A recipe with its standard; `rev` is the sha256 of the recipe's file.
+
+    `sources` are the files of both, each with its sha256.
+    """
 
     name: str
     rev: str
     settings: RecipeSettings
     standard: Standard
+    sources: tuple[tuple[Path, str], ...] = ()
 
     def with_reference(self, reference: Path) -> Recipe:
         """Return this recipe with another golden picture."""
@@ -542,7 +546,14 @@ def load_recipe(name: str) -> Recipe:
         )
     if mistakes or settings is None or standard is None:
         raise SettingsError(tuple(mistakes))
-    return Recipe(name=path.stem, rev=file.sha256, settings=settings, standard=standard)
+    standard_path = _find("standards", settings.standard)
+    return Recipe(
+        name=path.stem,
+        rev=file.sha256,
+        settings=settings,
+        standard=standard,
+        sources=((path.resolve(), file.sha256), (standard_path.resolve(), standard.rev)),
+    )
 
 
 def load_standard(name: str) -> Standard:
