@@ -134,6 +134,8 @@ class Station:
             link=self._line,
             topic=f"{base}/{messages.RECORD}",
             station_id=settings.station_id,
+            keep_days=settings.outbox_keep_days,
+            needed_above=self._carried_seq,
         )
         self._sparkplug: SparkplugNode | None = None
         if settings.mqtt.sparkplug is not None:
@@ -510,6 +512,10 @@ class Station:
                 for status in statuses
             },
         }
+
+    def _carried_seq(self) -> int | None:
+        """Return up to where Sparkplug hosts have the records, None where there are none."""
+        return None if self._sparkplug is None else self._sparkplug.carried_seq
 
     def _tell_conditions(self) -> None:
         for name, why in self._conditions().items():

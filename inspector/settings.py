@@ -442,6 +442,9 @@ class StationSettings(Settings):
         100_000, ge=1, description="records the broker lacks; beyond it nothing passes"
     )
     outbox_old_s: float = Field(60, gt=0, description="a record waiting longer is an alarm")
+    outbox_keep_days: int = Field(
+        90, ge=0, description="records the broker has are kept for cmd/replay; 0: for ever"
+    )
     stuck_after_s: float = Field(
         20, ge=0.1, le=600, description="camera, model or disk at one piece of work so long: stuck"
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, case, func, insert, select, text, update
+from sqlalchemy import Connection, case, delete, func, insert, select, text, update
 
 from inspector.domain import Decision, Inspection, Reason, Verdict
 from inspector.errors import AlreadyReviewed, StorageError
@@ -182,6 +182,43 @@ class Store:
             connection.execute(
                 update(OutboxRow).where(OutboxRow.seq.in_(seqs)).values(published=True)
             )
+
+    def prune_outbox(
+        self, before: datetime, *, station_id: str, up_to_seq: int | None = None, limit: int
+    ) -> int:
+        """Delete published records of a station whose parts are older than `before`, oldest first.
+
+        Nothing above `up_to_seq` is deleted, where it is given, and nothing that is unpublished.
+        Returns how many were, at most `limit`: the rest is for later calls, since the database has
+        one writer. The parts themselves stay.
+        """
+        newest_old = (
+            select(InspectionRow.seq)
+            .where(InspectionRow.station_id == station_id, InspectionRow.triggered_at < before)
+            .order_by(InspectionRow.triggered_at.desc(), InspectionRow.seq.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            last = connection.scalar(newest_old)
+            if last is None:
+                return 0
+            seqs = connection.scalars(
+                select(OutboxRow.seq)
+                .where(
+                    OutboxRow.station_id == station_id,
+                    OutboxRow.published,
+                    OutboxRow.seq <= (last if up_to_seq is None else min(last, up_to_seq)),
+                )
+                .order_by(OutboxRow.seq)
+                .limit(limit)
+            ).all()
+        if not seqs:
+            return 0
+        with self._database.writing() as connection:
+            pruned = connection.execute(
+                delete(OutboxRow).where(OutboxRow.seq.in_(seqs), OutboxRow.published)
+            )
+            return pruned.rowcount
 
     def add_review(
         self,
