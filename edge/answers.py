@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from edge import messages
 from edge.messages import Refusal
@@ -21,6 +22,7 @@ from inspector.storage.spool import Settlement
 log = logging.getLogger(__name__)
 
 RECEIPTS_KEPT = 1000
+ACKNOWLEDGEABLE = 10_000  # results that an acknowledgement may still be for
 
 
 class Answers:
@@ -52,6 +54,7 @@ class Answers:
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._results: dict[int, str] = {}  # request_id by token, until its receipt
+        self._sent: dict[str, UUID] = {}  # the part of a request_id, for its acknowledgement
         self._unacknowledged: dict[str, int] = {}  # when it was sent, by request_id
         self._deaf: str | None = None
         self._last: Message | None = None
@@ -70,6 +73,9 @@ class Answers:
             while len(self._results) >= RECEIPTS_KEPT:  # of connections that were lost
                 del self._results[next(iter(self._results))]
             self._results[taken] = request_id
+            while len(self._sent) >= ACKNOWLEDGEABLE:
+                del self._sent[next(iter(self._sent))]
+            self._sent[request_id] = answer.ticket.id
             if self._ack_within_ns:
                 self._unacknowledged[request_id] = self._clock_ns()
         self._last = Message(
@@ -92,13 +98,14 @@ class Answers:
             topic = f"{self._base}/{messages.OUT}/{name}"
             self._link.publish(Message(topic=topic, payload=str(value).encode()), expiry_s=expiry_s)
 
-    def acknowledge(self, request_id: str) -> None:
-        """Take the PLC's word that it has read a result."""
+    def acknowledge(self, request_id: str) -> UUID | None:
+        """Take the PLC's word that it has read a result; return the part, None if it is unknown."""
         with self._lock:
             self.acknowledged += 1
             self._unacknowledged.pop(request_id, None)
             if self._ack_within_ns:
                 self._deaf = None
+            return self._sent.get(request_id)
 
     def why_deaf(self) -> str | None:
         """Return why the PLC seems not to listen, None where nothing speaks for that."""

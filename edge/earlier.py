@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 from edge import messages
 from edge.tickets import NS_PER_MS, NS_PER_S, Clashing
@@ -43,6 +44,11 @@ class EarlierAnswers:
             del self._parts[asked.request_id]
             return None
         return _result(part) if _content(part) == _content(asked) else Clashing()
+
+    def id_of(self, request_id: str) -> UUID | None:
+        """Return the part of a request of the last life, None where it is not known."""
+        part, _ = self._parts.get(request_id, (None, 0))
+        return None if part is None else part.id
 
 
 def _content(part: EarlierPart | OpenTicket) -> tuple[object, ...]:

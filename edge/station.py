@@ -173,6 +173,7 @@ class Station:
         self._commands = Commands(
             base=base,
             answers=self._answers,
+            earlier=self._earlier,
             outbox=self._outbox,
             recorder=self._recorder,
             self_test=self._self_test,

@@ -17,6 +17,7 @@ from inspector.storage.recorded import clause_ids
 from inspector.storage.records import inspection_to_json, json_text
 from inspector.storage.rows import child_rows, inspection_row
 from inspector.storage.schema import (
+    AcknowledgementRow,
     HourRow,
     InspectionRow,
     ModelRow,
@@ -219,6 +220,30 @@ class Store:
                 delete(OutboxRow).where(OutboxRow.seq.in_(seqs), OutboxRow.published)
             )
             return pruned.rowcount
+
+    def acknowledge(self, inspection_id: UUID, *, by: str, at: datetime) -> bool:
+        """Note who has read the result of a part; the first counts.
+
+        Returns False where there is no row of that part (yet).
+        """
+        with self._database.writing() as connection:
+            take_turn(connection)
+            known = connection.scalar(
+                select(InspectionRow.id).where(InspectionRow.id == inspection_id)
+            )
+            if known is None:
+                return False
+            earlier = connection.scalar(
+                select(AcknowledgementRow.at).where(
+                    AcknowledgementRow.inspection_id == inspection_id
+                )
+            )
+            if earlier is None:
+                connection.execute(
+                    insert(AcknowledgementRow),
+                    {"inspection_id": inspection_id, "acknowledged_by": by, "at": at},
+                )
+        return True
 
     def add_review(
         self,
