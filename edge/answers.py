@@ -63,7 +63,12 @@ class Answers:
         """Publish an answer in time; return whether it left. The lock of the tickets is held."""
         payload = messages.encode(result_of(answer))
         taken = self._link.publish(
-            Message(topic=f"{self._base}/{messages.RESULT}", payload=payload),
+            Message(
+                topic=f"{self._base}/{messages.RESULT}",
+                payload=payload,
+                correlation=answer.ticket.correlation,
+                response_topic=f"{self._base}/{messages.ACK}",
+            ),
             expiry_s=(answer.ticket.due_ns - answer.settled_ns) / NS_PER_S,
         )
         if taken is None:
@@ -112,9 +117,9 @@ class Answers:
         with self._lock:
             return self._deaf
 
-    def repeat(self, result: messages.Result) -> None:
+    def repeat(self, result: messages.Result, *, correlation: bytes) -> None:
         """Publish an answer again, for a PLC that asks again."""
-        self._tell(messages.RESULT, result)
+        self._tell(messages.RESULT, result, correlation or result.request_id.encode())
 
     def tell_last_again(self) -> None:
         """Publish the newest result again, retained, to a broker that forgot it."""
@@ -130,6 +135,7 @@ class Answers:
                 deadline_ms=(ticket.due_ns - ticket.opened_ns) // NS_PER_MS,
                 ts=messages.timestamp(datetime.now(UTC)),
             ),
+            ticket.correlation,
         )
 
     def acquired(self, ticket: Ticket) -> None:
@@ -140,10 +146,14 @@ class Answers:
                 inspection_id=str(ticket.id),
                 ts=messages.timestamp(datetime.now(UTC)),
             ),
+            ticket.correlation,
         )
 
-    def rejected(self, request_id: str, refusal: Refusal, detail: str) -> None:
-        self._tell(messages.REJECTED, messages.rejection(request_id, refusal, detail))
+    def rejected(
+        self, request_id: str, refusal: Refusal, detail: str, *, correlation: bytes
+    ) -> None:
+        refused = messages.rejection(request_id, refusal, detail)
+        self._tell(messages.REJECTED, refused, correlation or request_id.encode())
 
     def read_receipts(self) -> None:
         """Take what the broker said of the answers since the last call, and look for the PLC's."""
@@ -191,8 +201,14 @@ class Answers:
         with self._lock:
             self._deaf = why
 
-    def _tell(self, topic: str, payload: messages.Payload) -> None:
-        self._link.publish(Message(topic=f"{self._base}/{topic}", payload=messages.encode(payload)))
+    def _tell(self, topic: str, payload: messages.Payload, correlation: bytes) -> None:
+        self._link.publish(
+            Message(
+                topic=f"{self._base}/{topic}",
+                payload=messages.encode(payload),
+                correlation=correlation,
+            )
+        )
 
 
 def result_of(answer: Answer) -> messages.Result:

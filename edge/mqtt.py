@@ -16,6 +16,7 @@ import itertools
 import logging
 import math
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -42,28 +43,40 @@ NO_MATCHING_SUBSCRIBERS = 0x10
 SESSION_TAKEN_OVER = 0x8E
 WORKS_WITHIN_S = 1.0  # a broker that acknowledged something so lately is at work
 _BAD_LOGIN = {4, 5, 134, 135}  # 3.1.1 return codes and v5 reason codes
+_SCHEMA = re.compile(rb'\{"schema": ?"([a-z_]{1,32}/[0-9]{1,3})"')  # first in every payload of ours
 _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is to be published; with QoS 0 the broker gives no receipt."""
+    """What is to be published; with QoS 0 the broker gives no receipt.
+
+    On v5 the properties repeat what the payload says of itself: JSON and its schema. `correlation`
+    is the asker's own mark, or the request_id; `response_topic` is where an answer is awaited. None
+    of it is there on 3.1.1, so nothing may depend on it.
+    """
 
     topic: str
     payload: bytes
     retain: bool = False
     qos: Literal[0, 1] = 1
+    correlation: bytes = b""
+    response_topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What arrived, with the monotonic moment of its arrival, and in which session of its link."""
+    """What arrived, with the monotonic moment of its arrival, and in which session of its link.
+
+    `correlation` is the v5 correlation data of the sender, for the answer to it.
+    """
 
     topic: str
     payload: bytes
     retained: bool
     received_ns: int
     session: int = 0
+    correlation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +278,22 @@ def _no_password() -> str:
     raise ValueError("a key with a password, which a station that starts by itself cannot ask for")
 
 
+def _properties(message: Message, *, expiry_s: float | None) -> Properties:
+    """Return the v5 properties of `message` (MQTT v5, 3.3.2.3)."""
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if (schema := _SCHEMA.match(message.payload)) is not None:
+        properties.PayloadFormatIndicator = 1  # UTF-8
+        properties.ContentType = "application/json"
+        properties.UserProperty = [("schema", schema[1].decode())]
+    if message.correlation:
+        properties.CorrelationData = message.correlation
+    if message.response_topic:
+        properties.ResponseTopic = message.response_topic
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))
+    return properties
+
+
 class _OtherProtocol(Exception):
     """The broker does not speak this version of MQTT, or hung up as old ones do on v5."""
 
@@ -362,7 +391,6 @@ class _Connection:
         )
 
     def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
-        properties: Properties | None = None
         qos: int = message.qos
         if expiry_s is not None and len(self._tokens) >= self._client.max_inflight_messages:
             # paho would keep it until the broker acknowledges others: late. Where the broker works,
@@ -370,11 +398,12 @@ class _Connection:
             if time.monotonic_ns() - self._acknowledged_ns > WORKS_WITHIN_S * 1e9:
                 return False
             qos = 0
-        if expiry_s is not None and self._v5:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))
         taken = self._client.publish(
-            message.topic, message.payload, qos=qos, retain=message.retain, properties=properties
+            message.topic,
+            message.payload,
+            qos=qos,
+            retain=message.retain,
+            properties=_properties(message, expiry_s=expiry_s) if self._v5 else None,
         )
         if taken.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
@@ -466,6 +495,8 @@ class _Connection:
                 retained=bool(message.retain),
                 received_ns=time.monotonic_ns(),
                 session=self.session,
+                # only there where the sender gave it, and never on 3.1.1
+                correlation=bytes(getattr(message.properties, "CorrelationData", b"")),
             )
         )
 
