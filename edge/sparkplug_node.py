@@ -145,7 +145,7 @@ class SparkplugNode:
             receipts = self._receipts()
             with turn.work("Sparkplug"):
                 self._take_arrivals()
-                is_born = self._is_born()
+                is_born = self._is_born(turn)
                 if is_born:
                     self._read(receipts)
                     self._tell_changes()
@@ -191,7 +191,7 @@ class SparkplugNode:
         if is_up:
             self._has_will_been_used = True
 
-    def _is_born(self) -> bool:
+    def _is_born(self, turn: Turn) -> bool:
         """Return whether data may be published; give birth where it is time for that."""
         session = self.link.session
         if session is None:
@@ -199,10 +199,10 @@ class SparkplugNode:
         elif session != self._session:
             self._session = None
             if self._host is None or self._host_session == session:
-                self._give_birth(session)
+                self._give_birth(session, turn)
         return self._session is not None
 
-    def _give_birth(self, session: int) -> None:
+    def _give_birth(self, session: int, turn: Turn) -> None:
         """Publish the births in `session`, whose will has the number that the memory holds now."""
         if session != self._newest_session:
             # a new connection knows nothing of what the old one was sent
@@ -212,6 +212,8 @@ class SparkplugNode:
             with contextlib.suppress(StorageError):  # asked again before the first part is told
                 self._born_after = None
                 self._born_after = self._store.newest_seq()
+            if turn.ended():
+                return
         self._seq = 0
         self._told.clear()
         now = self._now()

@@ -248,7 +248,9 @@ class Station:
             ),
         ]
         if self._sparkplug is not None:
-            crews.append(Crew("sparkplug", self._sparkplug.run, limit_s=long_s))
+            crews.append(
+                Crew("sparkplug", self._sparkplug.run, limit_s=long_s, waits_for_others=True)
+            )
         if self._settings.interval_ms:
             crews.append(Crew("interval", self._trigger_by_interval, limit_s=QUICK_S))
         return tuple(crews)

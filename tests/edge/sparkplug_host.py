@@ -63,6 +63,8 @@ class Host:
 
     client: paho.Client
     arrivals: queue.SimpleQueue[paho.MQTTMessage]
+    group: str = GROUP
+    node: str = NODE
     told: list[Told] = field(default_factory=list)
     is_online: bool = False
     bd_seq: int | None = None
@@ -114,7 +116,9 @@ class Host:
         payload.metrics.add(
             name=name, timestamp=_now_ms(), datatype=tahu.Boolean, boolean_value=value
         )
-        self.write(f"spBv1.0/{GROUP}/NCMD/{NODE}", payload.SerializeToString(), retain=retain)
+        self.write(
+            f"spBv1.0/{self.group}/NCMD/{self.node}", payload.SerializeToString(), retain=retain
+        )
 
     def say_state(self, host: str, *, online: bool, at_ms: int) -> None:
         payload = json.dumps({"online": online, "timestamp": at_ms}).encode()
@@ -127,7 +131,7 @@ class Host:
         namespace, group, kind, *names = message.topic.split("/")
         if group == "STATE" or kind == "NCMD":
             return
-        assert (namespace, group, names[0]) == ("spBv1.0", GROUP, NODE)
+        assert (namespace, group, names[0]) == ("spBv1.0", self.group, self.node)
         device = names[1] if len(names) > 1 else ""
         payload = tahu.Payload()
         payload.ParseFromString(message.payload)
@@ -187,8 +191,13 @@ def _now_ms() -> int:
 
 
 @contextlib.contextmanager
-def sparkplug_host(port: int) -> Iterator[Host]:
+def sparkplug_host(
+    port: int, *, user: str | None = None, group: str = GROUP, node: str = NODE
+) -> Iterator[Host]:
+    """Listen to all edge nodes; a `user` has its name for a password."""
     client = paho.Client(CallbackAPIVersion.VERSION2, f"host-{port}")
+    if user is not None:
+        client.username_pw_set(user, user)
     arrivals: queue.SimpleQueue[paho.MQTTMessage] = queue.SimpleQueue()
     subscribed: queue.SimpleQueue[None] = queue.SimpleQueue()
     client.on_message = lambda _client, _userdata, message: arrivals.put(message)
@@ -198,7 +207,7 @@ def sparkplug_host(port: int) -> Iterator[Host]:
     client.subscribe("spBv1.0/#", qos=1)
     subscribed.get(timeout=WAIT_S)
     try:
-        yield Host(client, arrivals)
+        yield Host(client, arrivals, group, node)
     finally:
         client.disconnect()
         client.loop_stop()

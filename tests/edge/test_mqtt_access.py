@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from brokers import Certificates, mosquitto, needs_mosquitto, needs_openssl
 from edge_builders import WAIT_S, LinePlc, await_that, running
+from sparkplug_host import sparkplug_host
 
 from edge import messages
 from edge.mqtt import Link, Message
 from inspector.alarms import AlarmState
 from inspector.errors import BrokerError
-from inspector.settings import MqttSettings, StationSettings
+from inspector.settings import MqttSettings, SparkplugSettings, StationSettings
 
 PASSWD = shutil.which("mosquitto_passwd")
 
@@ -106,8 +107,8 @@ def shipped_acl(folder: Path, base: str) -> Path:
     return folder / "acl"
 
 
-def secured(settings: StationSettings, port: int) -> StationSettings:
-    mqtt = {"port": port, "username": "line1-cell4", "password_env": "TEST_MQTT_PASSWORD"}
+def secured(settings: StationSettings, port: int, **more: object) -> StationSettings:
+    mqtt = {"port": port, "username": "line1-cell4", "password_env": "TEST_MQTT_PASSWORD", **more}
     return StationSettings.model_validate({**settings.model_dump(), "mqtt": mqtt})
 
 
@@ -196,6 +197,35 @@ def command_alarm(client: LinePlc, action: str, *, by: str) -> int:
     token = client.link.publish(Message(topic="qc/line1/cmd/alarm", payload=payload.encode()))
     assert token is not None
     return token
+
+
+@needs_mosquitto
+@pytest.mark.skipif(PASSWD is None, reason="mosquitto_passwd is not installed")
+def test_the_shipped_access_list_lets_sparkplug_work(
+    tmp_path: Path, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TEST_MQTT_PASSWORD", "line1-cell4")
+    rules = (
+        *users(tmp_path, "line1-cell4", "plc-line1", "scada"),
+        f"acl_file {shipped_acl(tmp_path, 'qc/line1')}",
+    )
+    group, node = "area2", "line1-cell4"
+    sparkplug = SparkplugSettings(group=group, node=node, primary_host="scada")
+    with (
+        mosquitto(tmp_path, *rules) as port,
+        plc_as(port, "plc-line1", monkeypatch) as plc,
+        sparkplug_host(port, user="scada", group=group, node=node) as host,
+        running(secured(settings, port, sparkplug=sparkplug)),
+    ):
+        host.say_state("scada", online=True, at_ms=1)
+        plc.await_state("Ready")
+        host.await_("DBIRTH", "camera-top")
+        plc.trigger("r1")
+        host.part("r1")
+        count = len(host.told)
+        host.command("Node Control/Rebirth", True)
+        host.await_("NBIRTH", after=count)
+    host.await_("NDEATH")
 
 
 @needs_mosquitto

@@ -327,6 +327,15 @@ def test_parts_of_an_outage_follow_in_order_as_history_with_their_own_times(
     assert len(set(times)) > 1
 
 
+def test_parts_that_wait_too_long_for_a_host_are_an_alarm(station: StationSettings, plc: LinePlc):
+    waits = with_sparkplug(station, station.mqtt.port, primary_host="scada").model_dump()
+    waits |= {"outbox_old_s": 0.5, "alarms": {"own": {"outbox_old": {"on_delay_s": 0}}}}
+    with running(StationSettings.model_validate(waits)):
+        plc.await_state("Ready")
+        plc.trigger("r1")
+        plc.await_message("alarm/outbox_old", lambda payload: b"records for Sparkplug" in payload)
+
+
 def test_a_primary_host_that_goes_offline_ends_the_session(
     station: StationSettings, plc: LinePlc, host: Host
 ):
