@@ -703,19 +703,25 @@ def bench(
         int | None, typer.Option(min=1, help="station: inspections at a time; one a core")
     ] = None,
     threads: Threads = None,
+    soak: Annotated[
+        int, typer.Option(min=0, help="station: then so many parts at twice its capacity")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Time each stage, and the whole against a naive script and the bare models.
 
-    With `station`: trigger to answer over a broker, at shares of what the station can do.
+    With `station`: trigger to answer over a broker, at shares of what the station can do; with
+    `--soak` also its memory over many parts.
     """
     from inspector.cli.bench import bench_command, bench_station_command
 
     if what == "station":
-        bench_station_command(parts=repetitions, workers=workers, threads=threads, as_json=json)
+        bench_station_command(
+            parts=repetitions, workers=workers, threads=threads, soak=soak, as_json=json
+        )
         return
-    if what != "models" or workers is not None:
-        raise typer.BadParameter("expected models, or station with --workers")
+    if what != "models" or workers is not None or soak:
+        raise typer.BadParameter("expected models, or station with --workers and --soak")
     bench_command(repetitions=repetitions, threads=threads, as_json=json)
 
 
