@@ -133,7 +133,8 @@ class Examiner:
         self._tickets.acquired(ticket, at_ns=self._clock_ns())
         self._acquired(ticket)
         picture = self._recorder.save_picture(frame, ticket.id)
-        return self._judged(ticket, recipe, frame, picture, bad_frame=camera.check(frame, recipe))
+        bad_frame = camera.check(frame, recipe, view=ticket.trigger.view)
+        return self._judged(ticket, recipe, frame, picture, bad_frame=bad_frame)
 
     def _judged(
         self,

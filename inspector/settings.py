@@ -172,6 +172,9 @@ class FrameSettings(Settings):
     sharpness: float | None = Field(
         None, gt=0, description="of a good frame, as `cameras snap` prints it; none is not checked"
     )
+    sharpness_by_reference: bool = Field(
+        False, description="the reference picture of the view says how sharp a good frame is"
+    )
     min_sharpness_share: float = Field(
         0.5, gt=0, le=1, description="share of that sharpness, or it is blurred"
     )
@@ -224,6 +227,14 @@ class RecipeSettings(Settings):
     minor: Literal["fail", "hold", "note"] = Field(
         "hold", description="what a violated minor clause does to the part"
     )
+
+    @model_validator(mode="after")
+    def _sharpness_has_one_norm(self) -> RecipeSettings:
+        if self.frame.sharpness_by_reference and self.reference is None:
+            raise ValueError("expected a reference where sharpness_by_reference is, found none")
+        if self.frame.sharpness_by_reference and self.frame.sharpness is not None:
+            raise ValueError("expected sharpness or sharpness_by_reference, found both")
+        return self
 
     @model_validator(mode="after")
     def _registration_has_a_reference(self) -> RecipeSettings:
@@ -577,6 +588,21 @@ def resolve_asset(path: str) -> Path:
     if path.startswith("asset:"):
         return PACKAGE / "assets" / path.removeprefix("asset:")
     return Path(path)
+
+
+def reference_of(recipe: RecipeSettings, view: str | None) -> Path | None:
+    """Return where the golden picture of a view should lie.
+
+    None where the recipe has none, or a folder of them and the view names none.
+    """
+    if recipe.reference is None:
+        return None
+    path = resolve_asset(recipe.reference)
+    if not path.is_dir():
+        return path
+    if view is None or not VIEW_PATTERN.fullmatch(view):
+        return None
+    return path / f"{view}.png"
 
 
 def _collected(mistakes: list[str], load: Callable[[], _T | None]) -> _T | None:

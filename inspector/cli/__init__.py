@@ -203,11 +203,17 @@ def test_camera_command(
     station: StationFile,
     camera: CameraId = None,
     triggers: Annotated[int, typer.Option(min=1, help="how often to fire")] = 20,
+    latency: Annotated[
+        bool,
+        typer.Option("--latency", help="how late frames come: point the camera at this terminal"),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Fire a camera N times; ends with 1 unless N distinct frames came."""
-    from inspector.cli.cameras import test_camera
+    from inspector.cli.cameras import test_camera, test_latency
 
+    if latency:
+        sys.exit(test_latency(station, camera_id=camera, changes=triggers, as_json=json))
     sys.exit(test_camera(station, camera_id=camera, triggers=triggers, as_json=json))
 
 
