@@ -15,7 +15,7 @@ from dashboard.theme import LOOKS, Look
 from inspector.domain import ClauseFinding, Decision, Inspection
 from inspector.errors import PictureError
 from inspector.storage.queries import PartSummary
-from inspector.storage.recorded import RecordedPart, Review
+from inspector.storage.recorded import Acknowledgement, RecordedPart, Review
 
 TIME = "%d %b %Y %H:%M:%S"
 MOST_CROPS = 24
@@ -27,8 +27,9 @@ def name(part: PartSummary | Inspection) -> str:
     return f"{part.part_id or 'no part id'}{view}"
 
 
-def verdict_banner(inspection: Inspection, *, zone: tzinfo) -> Html:
-    """Return the decision with its sentence, what it means and what to do."""
+def verdict_banner(part: RecordedPart, *, zone: tzinfo) -> Html:
+    """Return the decision with its sentence, what it means, what to do, and who has read it."""
+    inspection = part.inspection
     verdict = inspection.verdict
     look = LOOKS[verdict.decision]
     words = data.REASONS[verdict.reason]
@@ -41,7 +42,7 @@ def verdict_banner(inspection: Inspection, *, zone: tzinfo) -> Html:
         f"{muted(f'{inspection.triggered_at.astimezone(zone):{TIME}}')}"
         f"<div><b>{text(verdict.reason.value)}</b>{text(clauses)}: {text(verdict.detail)}</div>"
         f"<div>{text(words.meaning)} <b>{text(words.remedy)}</b></div>"
-        f"{_told(inspection)}</div>"
+        f"{_told(inspection)}{_acknowledged(part.acknowledgement, zone=zone)}</div>"
     )
 
 
@@ -291,6 +292,13 @@ def _told(inspection: Inspection) -> Html:
     if told is None:
         return "<div><b>Nothing was sent to the line for this part.</b></div>"
     return f"<div>The line was told {chip(told)} instead.</div>"
+
+
+def _acknowledged(acknowledgement: Acknowledgement | None, *, zone: tzinfo) -> Html:
+    if acknowledgement is None:
+        return ""
+    who = acknowledgement.by or "the PLC"
+    return f"<div>Read by {text(who)} at {acknowledgement.at.astimezone(zone):{TIME}}.</div>"
 
 
 def _clause_cells(finding: ClauseFinding, words: str | None) -> tuple[Html, ...]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from edge import messages
 from edge.messages import Refusal
@@ -21,6 +22,7 @@ from inspector.storage.spool import Settlement
 log = logging.getLogger(__name__)
 
 RECEIPTS_KEPT = 1000
+ACKNOWLEDGEABLE = 10_000  # results that an acknowledgement may still be for
 
 
 class Answers:
@@ -52,14 +54,21 @@ class Answers:
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._results: dict[int, str] = {}  # request_id by token, until its receipt
+        self._sent: dict[str, UUID] = {}  # the part of a request_id, for its acknowledgement
         self._unacknowledged: dict[str, int] = {}  # when it was sent, by request_id
         self._deaf: str | None = None
+        self._last: Message | None = None
 
     def send(self, answer: Answer) -> bool:
         """Publish an answer in time; return whether it left. The lock of the tickets is held."""
         payload = messages.encode(result_of(answer))
         taken = self._link.publish(
-            Message(topic=f"{self._base}/{messages.RESULT}", payload=payload),
+            Message(
+                topic=f"{self._base}/{messages.RESULT}",
+                payload=payload,
+                correlation=answer.ticket.correlation,
+                response_topic=f"{self._base}/{messages.ACK}",
+            ),
             expiry_s=(answer.ticket.due_ns - answer.settled_ns) / NS_PER_S,
         )
         if taken is None:
@@ -69,11 +78,15 @@ class Answers:
             while len(self._results) >= RECEIPTS_KEPT:  # of connections that were lost
                 del self._results[next(iter(self._results))]
             self._results[taken] = request_id
+            while len(self._sent) >= ACKNOWLEDGEABLE:
+                del self._sent[next(iter(self._sent))]
+            self._sent[request_id] = answer.ticket.id
             if self._ack_within_ns:
                 self._unacknowledged[request_id] = self._clock_ns()
-        self._line.publish(
-            Message(topic=f"{self._base}/{messages.RESULT_LAST}", payload=payload, retain=True)
+        self._last = Message(
+            topic=f"{self._base}/{messages.RESULT_LAST}", payload=payload, retain=True
         )
+        self._line.publish(self._last)
         if self._has_scalars:
             self._send_scalars(answer)
         return True
@@ -90,22 +103,28 @@ class Answers:
             topic = f"{self._base}/{messages.OUT}/{name}"
             self._link.publish(Message(topic=topic, payload=str(value).encode()), expiry_s=expiry_s)
 
-    def acknowledge(self, request_id: str) -> None:
-        """Take the PLC's word that it has read a result."""
+    def acknowledge(self, request_id: str) -> UUID | None:
+        """Take the PLC's word that it has read a result; return the part, None if it is unknown."""
         with self._lock:
             self.acknowledged += 1
             self._unacknowledged.pop(request_id, None)
             if self._ack_within_ns:
                 self._deaf = None
+            return self._sent.get(request_id)
 
     def why_deaf(self) -> str | None:
         """Return why the PLC seems not to listen, None where nothing speaks for that."""
         with self._lock:
             return self._deaf
 
-    def repeat(self, answer: Answer) -> None:
+    def repeat(self, result: messages.Result, *, correlation: bytes) -> None:
         """Publish an answer again, for a PLC that asks again."""
-        self._tell(messages.RESULT, result_of(answer))
+        self._tell(messages.RESULT, result, correlation or result.request_id.encode())
+
+    def tell_last_again(self) -> None:
+        """Publish the newest result again, retained, to a broker that forgot it."""
+        if (last := self._last) is not None:
+            self._line.publish(last)
 
     def accepted(self, ticket: Ticket) -> None:
         self._tell(
@@ -116,6 +135,7 @@ class Answers:
                 deadline_ms=(ticket.due_ns - ticket.opened_ns) // NS_PER_MS,
                 ts=messages.timestamp(datetime.now(UTC)),
             ),
+            ticket.correlation,
         )
 
     def acquired(self, ticket: Ticket) -> None:
@@ -126,10 +146,14 @@ class Answers:
                 inspection_id=str(ticket.id),
                 ts=messages.timestamp(datetime.now(UTC)),
             ),
+            ticket.correlation,
         )
 
-    def rejected(self, request_id: str, refusal: Refusal, detail: str) -> None:
-        self._tell(messages.REJECTED, messages.rejection(request_id, refusal, detail))
+    def rejected(
+        self, request_id: str, refusal: Refusal, detail: str, *, correlation: bytes
+    ) -> None:
+        refused = messages.rejection(request_id, refusal, detail)
+        self._tell(messages.REJECTED, refused, correlation or request_id.encode())
 
     def read_receipts(self) -> None:
         """Take what the broker said of the answers since the last call, and look for the PLC's."""
@@ -177,8 +201,14 @@ class Answers:
         with self._lock:
             self._deaf = why
 
-    def _tell(self, topic: str, payload: messages.Payload) -> None:
-        self._link.publish(Message(topic=f"{self._base}/{topic}", payload=messages.encode(payload)))
+    def _tell(self, topic: str, payload: messages.Payload, correlation: bytes) -> None:
+        self._link.publish(
+            Message(
+                topic=f"{self._base}/{topic}",
+                payload=messages.encode(payload),
+                correlation=correlation,
+            )
+        )
 
 
 def result_of(answer: Answer) -> messages.Result:

@@ -23,6 +23,7 @@ from edge.examination import InspectorLike
 from edge.mqtt import Link
 from edge.station import Station
 from edge.worker import LoadedModel, WorkerProcess
+from inspector import images
 from inspector.errors import InspectorError, SettingsError, StorageError
 from inspector.pipeline import Inspector
 from inspector.settings import Recipe, StationSettings, load_recipe
@@ -191,6 +192,7 @@ def _in_processes(
     settings: StationSettings, recipes: tuple[Recipe, ...], *, store: Store
 ) -> Callable[[], InspectorLike]:
     """Return what starts a worker with the real models, and notes in `store` which ones judge."""
+    images.use_threads(1)  # the cores are the workers'
     numbers = itertools.count(1)
 
     def make() -> InspectorLike:

@@ -247,9 +247,9 @@ class Capture:
         finally:
             self._one_shot.release()
 
-    def check(self, frame: Frame, recipe: Recipe) -> Verdict | None:
+    def check(self, frame: Frame, recipe: Recipe, *, view: str | None = None) -> Verdict | None:
         """Return why `frame` cannot be judged, or None where nothing speaks against it."""
-        bad = check_frame(frame, recipe)
+        bad = check_frame(frame, recipe, view=view)
         if bad is None and self._still is not None:
             bad = self._still.check(frame)
         return bad

@@ -6,6 +6,7 @@ import logging
 
 from edge import messages
 from edge.answers import Answers
+from edge.earlier import EarlierAnswers
 from edge.mqtt import Arrival
 from edge.outbox import Outbox, Replay
 from edge.recorder import Recorder
@@ -25,6 +26,7 @@ class Commands:
         *,
         base: str,
         answers: Answers,
+        earlier: EarlierAnswers,
         outbox: Outbox,
         recorder: Recorder,
         self_test: SelfTest,
@@ -32,6 +34,7 @@ class Commands:
         self.bad = 0
         self._base = base
         self._answers = answers
+        self._earlier = earlier
         self._outbox = outbox
         self._recorder = recorder
         self._self_test = self_test
@@ -41,12 +44,12 @@ class Commands:
         topic = arrival.topic.removeprefix(f"{self._base}/")
         if topic not in TOPICS:
             return False
-        if arrival.retained:
+        if arrival.retained and topic != messages.SELFTEST_OUT:
             return True  # an order of the past
         try:
             match topic:
                 case messages.ACK:
-                    self._answers.acknowledge(messages.parse_ack(arrival.payload).request_id)
+                    self._acknowledge(messages.parse_ack(arrival.payload))
                 case messages.REPLAY:
                     self._replay(messages.parse_replay(arrival.payload))
                 case _:
@@ -56,6 +59,16 @@ class Commands:
             log.warning("%s not understood: %s", topic, exc)
             self._recorder.note_event("MALFORMED", f"{topic}: {exc}", is_minor=True)
         return True
+
+    def _acknowledge(self, ack: messages.Ack) -> None:
+        part = self._answers.acknowledge(ack.request_id) or self._earlier.id_of(ack.request_id)
+        if part is None:
+            log.warning("%s: acknowledged, but no such result was sent lately", ack.request_id)
+            self._recorder.note_event(
+                "UNKNOWN_ACK", f"{ack.request_id}, by {ack.by or 'the PLC'}", is_minor=True
+            )
+            return
+        self._recorder.acknowledged(part, by=ack.by or "")
 
     def _replay(self, order: messages.ReplayOrder) -> None:
         taken = self._outbox.replay(Replay(after_seq=order.after_seq, left=order.limit))

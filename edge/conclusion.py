@@ -1,14 +1,15 @@
 """From what was judged to what leaves, and to the row: in this order, whatever ends in between.
 
 1. The candidate, what was judged, is on the disk: the one fsync on the way of an answer.
-2. The settlement, what is about to leave, is written.
+2. What is about to leave is written, as uncertain.
 3. The answer leaves, if nobody answered before and it is not too late.
-4. Where something else left, or nothing, the settlement is corrected.
+4. What left is written, for certain.
 5. The record thread makes the row of both.
 
-A kill after 1 makes a row that says that nothing was sent; nothing was. A kill between 2 and 3, or
-3 and 4, leaves a settlement that is wrong: within some 0.2 ms, and better than a row that denies a
-PASS that left. A HOLD may leave before anything is on the disk, so it goes straight to 3.
+A kill after 1 makes a row that says that nothing was sent; nothing was. After a kill between 2 and
+4, some 0.2 ms, nobody can know: the row says that the answer was sent, names the doubt and asks for
+a review, since a row must not deny a PASS that left. A HOLD may leave before anything is on the
+disk, so it goes straight to 3.
 """
 
 from __future__ import annotations
@@ -52,18 +53,18 @@ class Conclusions:
         Returns the answer that counts, which may be another's.
         """
         started_ns = self._clock_ns()
-        noted: Settlement | None = None
+        was_noted = False
         if inspection.verdict.decision is not Decision.HOLD and self._tickets.is_open(ticket):
             try:
                 self._recorder.candidate(inspection)
-                noted = self._note_leaving(ticket, inspection.verdict)
+                was_noted = self._note_leaving(ticket, inspection.verdict)
             except StorageError as exc:
                 verdict = Verdict.held(Reason.NOT_RECORDED, str(exc))
                 inspection = replace(inspection, verdict=verdict)
         recorded_ns = self._clock_ns()
         answer = self._tickets.settle(ticket, inspection.verdict, by="verdict")
         settlement = settlement_of(answer)
-        if noted is not None and noted.sent_decision is not settlement.sent_decision:
+        if was_noted:
             self._recorder.leaving(settlement)
         if inspection.verdict.decision is Decision.HOLD or answer.by != "verdict":
             log.error(
@@ -84,15 +85,16 @@ class Conclusions:
         self._concluded(answer, inspection)
         return answer
 
-    def _note_leaving(self, ticket: Ticket, verdict: Verdict) -> Settlement | None:
-        """Write that `verdict` leaves, where it still can; None where the timer has its turn."""
+    def _note_leaving(self, ticket: Ticket, verdict: Verdict) -> bool:
+        """Write that `verdict` is about to leave; return False where the timer has its turn."""
         if self._clock_ns() >= ticket.answer_by_ns or not self._tickets.is_open(ticket):
-            return None
+            return False
         settlement = Settlement(
             id=ticket.id,
             sent_decision=verdict.decision,
             sent_at=datetime.now(UTC),
             by="verdict",
+            is_certain=False,
         )
         self._recorder.leaving(settlement)
-        return settlement
+        return True

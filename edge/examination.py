@@ -57,12 +57,14 @@ class Examiner:
         recorder: Recorder,
         acquired: Callable[[Ticket], None],
         why_held: Callable[[], str | None] = lambda: None,
+        why_switched: Callable[[str], str | None] = lambda _recipe: None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         today: Callable[[], date] = date.today,
     ) -> None:
         """`acquired` is told when the picture is taken and the part may move.
 
-        `why_held` says which alarm holds every part now, None where none does.
+        `why_held` says which alarm holds every part now, None where none does; `why_switched` why
+        the parts of a recipe must be held.
         """
         self._inspector = inspector
         self._recipes = recipes
@@ -71,6 +73,7 @@ class Examiner:
         self._recorder = recorder
         self._acquired = acquired
         self._why_held = why_held
+        self._why_switched = why_switched
         self._clock_ns = clock_ns
         self._today = today
 
@@ -86,6 +89,9 @@ class Examiner:
             if why_held is not None:
                 verdict = Verdict.held(Reason.ALARM_ACTIVE, why_held)
                 inspection = replace(inspection, verdict=verdict)
+        if (switched := self._why_switched(ticket.note.recipe)) is not None:
+            # also for a FAIL: by which recipe it should be judged is not known
+            inspection = replace(inspection, verdict=Verdict.held(Reason.UNKNOWN_RECIPE, switched))
         try:
             json_text(inspection_to_json(inspection))
         except StorageError as exc:
@@ -127,7 +133,8 @@ class Examiner:
         self._tickets.acquired(ticket, at_ns=self._clock_ns())
         self._acquired(ticket)
         picture = self._recorder.save_picture(frame, ticket.id)
-        return self._judged(ticket, recipe, frame, picture, bad_frame=camera.check(frame, recipe))
+        bad_frame = camera.check(frame, recipe, view=ticket.trigger.view)
+        return self._judged(ticket, recipe, frame, picture, bad_frame=bad_frame)
 
     def _judged(
         self,

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from inspector import images
 from inspector.domain import Bgr, Frame, Reason, Verdict
 from inspector.errors import PictureError
-from inspector.settings import FrameSettings, Recipe
+from inspector.settings import FrameSettings, Recipe, RecipeSettings, reference_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +43,16 @@ def measure(bgr: Bgr) -> FrameMeasures:
     )
 
 
-def check_frame(frame: Frame, recipe: Recipe) -> Verdict | None:
-    """Return why `frame` cannot be judged, or None where nothing speaks against it."""
+def check_frame(frame: Frame, recipe: Recipe, *, view: str | None = None) -> Verdict | None:
+    """Return why `frame` cannot be judged, or None where nothing speaks against it.
+
+    A reference that is missing or cannot be read is no fault of the frame: the pipeline says it.
+    """
     settings = recipe.settings
     try:
         images.require_size(frame.bgr, settings.frame_size_px)
         _require_exposure(frame.bgr, settings.frame)
-        _require_sharpness(frame.bgr, settings.frame)
+        _require_sharpness(frame.bgr, settings, view=view)
     except PictureError as exc:
         return Verdict.held(Reason.BAD_FRAME, f"camera {frame.camera_id}: {exc}")
     return None
@@ -68,17 +73,38 @@ def _require_exposure(bgr: Bgr, settings: FrameSettings) -> None:
         )
 
 
-def _require_sharpness(bgr: Bgr, settings: FrameSettings) -> None:
-    if settings.sharpness is None:
+def _require_sharpness(bgr: Bgr, settings: RecipeSettings, *, view: str | None) -> None:
+    norm = settings.frame.sharpness
+    if settings.frame.sharpness_by_reference:
+        norm = _sharpness_of_reference(settings, view)
+    if not norm:
         return
     found = images.sharpness(bgr)
-    share = found / settings.sharpness
-    if share < settings.min_sharpness_share:
+    share = found / norm
+    if share < settings.frame.min_sharpness_share:
         raise PictureError(
-            f"blurred: expected a sharpness of at least {settings.min_sharpness_share:.0%} of "
-            f"{settings.sharpness:g}, found {found:.3g} ({share:.0%}); check focus, lens and "
+            f"blurred: expected a sharpness of at least {settings.frame.min_sharpness_share:.0%} "
+            f"of {norm:.4g}, found {found:.3g} ({share:.0%}); check focus, lens and "
             "whether the part stood still"
         )
+
+
+def _sharpness_of_reference(settings: RecipeSettings, view: str | None) -> float | None:
+    path = reference_of(settings, view)
+    try:
+        written_ns = 0 if path is None else path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return None if path is None else _sharpness_of(path, written_ns, settings.bit_depth)
+
+
+@lru_cache(maxsize=64)
+def _sharpness_of(path: Path, _written_ns: int, bit_depth: int) -> float | None:
+    """Return how sharp a reference picture is, read once for as long as it is not replaced."""
+    try:
+        return images.sharpness(images.read(path, bit_depth=bit_depth))
+    except PictureError:
+        return None
 
 
 class Still:

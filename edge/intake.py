@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from edge import messages
-from edge.answers import Answers
+from edge.answers import Answers, result_of
+from edge.earlier import EarlierAnswers
 from edge.messages import Refusal, Trigger
 from edge.mqtt import Arrival
 from edge.recorder import Recorder
@@ -34,6 +35,7 @@ class Intake:
         tickets: Tickets,
         answers: Answers,
         recorder: Recorder,
+        earlier: EarlierAnswers,
         state: Callable[[], str],
         clock_ns: Callable[[], int] = time.monotonic_ns,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -43,6 +45,7 @@ class Intake:
         self._tickets = tickets
         self._answers = answers
         self._recorder = recorder
+        self._earlier = earlier
         self._state = state
         self._clock_ns = clock_ns
         self._now = now
@@ -58,18 +61,32 @@ class Intake:
         try:
             trigger = messages.parse_trigger(arrival.payload)
         except MessageError as exc:
-            self._on_bad_message(exc)
+            self._on_bad_message(exc, arrival)
             return None
         if self._tickets.knows(trigger):
             # also while it is not Ready or late: a request must not be answered and refused
             return self._open(trigger, arrival)
+        note = self._note(trigger)
+        if (again := self._earlier.of(note)) is not None:
+            self._repeat_earlier(trigger, again, arrival)
+            return None
         if (state := self._state()) != "Ready":
-            self._refuse(trigger.request_id, Refusal.NOT_READY, f"the state is {state}")
+            self._refuse(trigger.request_id, Refusal.NOT_READY, f"the state is {state}", arrival)
             return None
         if (stale := self._why_stale(trigger, arrival)) is not None:
-            self._refuse(trigger.request_id, Refusal.STALE, stale)
+            self._refuse(trigger.request_id, Refusal.STALE, stale, arrival)
             return None
         return self._open(trigger, arrival)
+
+    def _repeat_earlier(
+        self, trigger: Trigger, again: messages.Result | Clashing, arrival: Arrival
+    ) -> None:
+        if isinstance(again, Clashing):
+            self._tickets.count_refused()
+            self._tell_clash(trigger, arrival)
+        else:
+            self._tickets.count_repeated()
+            self._answers.repeat(again, correlation=arrival.correlation)
 
     def _open(self, trigger: Trigger, arrival: Arrival) -> Ticket | None:
         opened = self._tickets.open(
@@ -77,34 +94,41 @@ class Intake:
             note=self._note(trigger),
             received_ns=arrival.received_ns,
             deadline_ms=self._deadline_ms(trigger),
+            correlation=arrival.correlation,
         )
         match opened:
             case Ticket():
                 return opened
             case Repeated(answer=Answer() as answer):
-                self._answers.repeat(answer)
+                self._answers.repeat(result_of(answer), correlation=arrival.correlation)
             case Clashing():
-                self._tell_refusal(
-                    trigger.request_id,
-                    Refusal.DUPLICATE_ID,
-                    "this request_id was used for another trigger within "
-                    f"{self._settings.duplicate_window_s:g} s",
-                )
+                self._tell_clash(trigger, arrival)
         return None
 
-    def _on_bad_message(self, error: MessageError) -> None:
+    def _tell_clash(self, trigger: Trigger, arrival: Arrival) -> None:
+        self._tell_refusal(
+            trigger.request_id,
+            Refusal.DUPLICATE_ID,
+            "this request_id was used for another trigger within "
+            f"{self._settings.duplicate_window_s:g} s",
+            arrival,
+        )
+
+    def _on_bad_message(self, error: MessageError, arrival: Arrival) -> None:
         if error.request_id is not None:
-            self._refuse(error.request_id, Refusal.BAD_MESSAGE, str(error))
+            self._refuse(error.request_id, Refusal.BAD_MESSAGE, str(error), arrival)
             return
         self._tickets.count_malformed()
         log.warning("malformed trigger: %s", error)
         self._recorder.note_event("MALFORMED", str(error), is_minor=True)
 
-    def _refuse(self, request_id: str, refusal: Refusal, detail: str) -> None:
+    def _refuse(self, request_id: str, refusal: Refusal, detail: str, arrival: Arrival) -> None:
         self._tickets.count_refused()
-        self._tell_refusal(request_id, refusal, detail)
+        self._tell_refusal(request_id, refusal, detail, arrival)
 
-    def _tell_refusal(self, request_id: str, refusal: Refusal, detail: str) -> None:
+    def _tell_refusal(
+        self, request_id: str, refusal: Refusal, detail: str, arrival: Arrival
+    ) -> None:
         log.warning(
             "%s: rejected %s: %s",
             request_id,
@@ -112,7 +136,7 @@ class Intake:
             detail,
             extra={"request_id": request_id},
         )
-        self._answers.rejected(request_id, refusal, detail)
+        self._answers.rejected(request_id, refusal, detail, correlation=arrival.correlation)
         self._recorder.note_event(
             "REJECTED", f"{request_id}: {refusal.name}: {detail}", is_minor=True
         )

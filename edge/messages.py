@@ -41,6 +41,7 @@ REJECTED = "evt/rejected"
 RESULT_LAST = "result/last"
 OUT = "out"
 RECORD = "record"
+SPARKPLUG = "sparkplug"
 STATE = "state"
 HEARTBEAT = "heartbeat"
 HEALTH = "health"
@@ -81,9 +82,10 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """The PLC has read a result."""
+    """The PLC has read a result; `by` says which of several, or which person."""
 
     request_id: str
+    by: str | None = None
 
     SCHEMA: ClassVar[str] = "ack/1"
 
@@ -132,7 +134,10 @@ class Acquired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The one answer to a trigger; `seq` counts the answers since the station started."""
+    """The one answer to a trigger.
+
+    `seq` counts the answers since the station started; 0 is an answer from before its start.
+    """
 
     request_id: str
     inspection_id: str
@@ -221,7 +226,17 @@ class Health:
     SCHEMA: ClassVar[str] = "health/1"
 
 
-Payload = SelfTest | Accepted | Acquired | Result | Rejected | State | Heartbeat | Health
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """Sparkplug has carried every record up to `seq` to the broker."""
+
+    seq: int
+    ts: str
+
+    SCHEMA: ClassVar[str] = "sparkplug/1"
+
+
+Payload = SelfTest | Accepted | Acquired | Result | Rejected | State | Heartbeat | Health | Carried
 _P = TypeVar("_P", bound=Payload)
 
 
@@ -306,8 +321,12 @@ def parse_ack(payload: bytes) -> Ack:
     """Return the acknowledgement of `payload`; raise `MessageError`."""
     content = _object(payload)
     request_id = _request_id(content.pop("request_id", None))
+    try:
+        by = _text(content, "by")
+    except ValueError as exc:
+        raise MessageError(str(exc), request_id=request_id) from exc
     _only(content, Ack.SCHEMA)
-    return Ack(request_id=request_id)
+    return Ack(request_id=request_id, by=by)
 
 
 def parse_replay(payload: bytes) -> ReplayOrder:
@@ -327,7 +346,8 @@ def parse_replay(payload: bytes) -> ReplayOrder:
 def encode_command(command: Ack | ReplayOrder) -> bytes:
     """Return a command as a PLC or an MES sends it."""
     content = {item.name: getattr(command, item.name) for item in fields(command)}
-    return _dump({"schema": command.SCHEMA, **content})
+    given = {name: value for name, value in content.items() if value is not None}
+    return _dump({"schema": command.SCHEMA, **given})
 
 
 def _only(content: dict[str, object], schema: str) -> None:

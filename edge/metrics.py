@@ -50,6 +50,7 @@ class Figures:
     outbox: int
     outbox_age_s: float
     outbox_refused: int
+    sparkplug: int
     acknowledged: int
     unheard: int
     refused: int
@@ -153,6 +154,7 @@ class Metrics:
         yield _gauge("inspector_unrecorded", "parts without a row", figures.unrecorded)
         yield _gauge("inspector_outbox_records", "records the broker lacks", figures.outbox)
         yield _gauge("inspector_outbox_age_seconds", "oldest of them", figures.outbox_age_s)
+        yield _gauge("inspector_sparkplug_records", "records for Sparkplug", figures.sparkplug)
         yield _gauge("inspector_disk_free_megabytes", "free space for records", figures.free_mb)
         alarms = figures.alarms
         yield _gauge("inspector_alarms_active", "alarms of station and PLC", alarms.active)

@@ -16,13 +16,14 @@ import itertools
 import logging
 import math
 import queue
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -42,26 +43,40 @@ NO_MATCHING_SUBSCRIBERS = 0x10
 SESSION_TAKEN_OVER = 0x8E
 WORKS_WITHIN_S = 1.0  # a broker that acknowledged something so lately is at work
 _BAD_LOGIN = {4, 5, 134, 135}  # 3.1.1 return codes and v5 reason codes
+_SCHEMA = re.compile(rb'\{"schema": ?"([a-z_]{1,32}/[0-9]{1,3})"')  # first in every payload of ours
 _PROTOCOLS = (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is to be published."""
+    """What is to be published; with QoS 0 the broker gives no receipt.
+
+    On v5 the properties repeat what the payload says of itself: JSON and its schema. `correlation`
+    is the asker's own mark, or the request_id; `response_topic` is where an answer is awaited. None
+    of it is there on 3.1.1, so nothing may depend on it.
+    """
 
     topic: str
     payload: bytes
     retain: bool = False
+    qos: Literal[0, 1] = 1
+    correlation: bytes = b""
+    response_topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What arrived, with the monotonic moment of its arrival."""
+    """What arrived, with the monotonic moment of its arrival, and in which session of its link.
+
+    `correlation` is the v5 correlation data of the sender, for the answer to it.
+    """
 
     topic: str
     payload: bytes
     retained: bool
     received_ns: int
+    session: int = 0
+    correlation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +106,11 @@ class Link:
         *,
         client_id: str,
         subscribe: tuple[str, ...] = (),
-        will: Message | None = None,
+        will: Message | Callable[[], Message] | None = None,
         on_change: Callable[[bool], None] = lambda _up: None,
         stall_ms: int | None = None,
     ) -> None:
-        """Prepare a connection; `start` makes it.
+        """Prepare a connection; `start` makes it. A `will` that is called is made for each one.
 
         `on_change` is told True when the link is up with every subscription acknowledged, and
         False when it is lost. The kernel gives a connection up after `stall_ms` without progress,
@@ -104,6 +119,7 @@ class Link:
         self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self.receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
         self.reconnects = 0
+        self.was_taken_over = False
         self._settings = settings
         self._client_id = client_id
         self._subscribe = subscribe
@@ -111,6 +127,7 @@ class Link:
         self._on_change = on_change
         self._stall_ms = stall_ms
         self._tokens = itertools.count(1)
+        self._sessions = itertools.count(1)
         self._up: _Connection | None = None
         self._newest: _Connection | None = None  # stays until the thread has closed it
         self._stopping = threading.Event()
@@ -120,6 +137,12 @@ class Link:
     def is_up(self) -> bool:
         """Whether the link is connected and every subscription acknowledged."""
         return self._up is not None
+
+    @property
+    def session(self) -> int | None:
+        """The number of the connection that is up, which no other has had; None where none is."""
+        connection = self._up
+        return None if connection is None else connection.session
 
     @property
     def name(self) -> str:
@@ -136,11 +159,11 @@ class Link:
             return "the thread that keeps the connection up has ended"
         return None if connection is None else connection.trouble()
 
-    def renew(self) -> None:
+    def renew(self, why: str = "it moved nothing any more") -> None:
         """Give the connection up and make another."""
         connection = self._up
         if connection is not None:
-            connection.why_lost = "it moved nothing any more"
+            connection.why_lost = why
             self._up = None
             connection.lost.set()
         if self._thread.ident is not None and not self._thread.is_alive():
@@ -155,16 +178,18 @@ class Link:
         self._announce(connection)
         self._thread.start()
 
-    def publish(self, message: Message, *, expiry_s: float | None = None) -> int | None:
+    def publish(
+        self, message: Message, *, expiry_s: float | None = None, session: int | None = None
+    ) -> int | None:
         """Hand `message` to the broker; return a token that its receipt will carry.
 
         Returns None where the link is down: the message is then gone, not queued. `expiry_s` is
         the v5 message expiry, rounded up to whole seconds; a message that has one never waits for
         acknowledgements that the broker owes: it leaves with QoS 0, or, where the broker seems to
-        hang, is not taken.
+        hang, is not taken. Nor is one for another `session` than the present one.
         """
         connection = self._up
-        if connection is None:
+        if connection is None or session not in {None, connection.session}:
             return None
         token = next(self._tokens)
         return token if connection.publish(message, token=token, expiry_s=expiry_s) else None
@@ -196,6 +221,7 @@ class Link:
 
     def _keep_up(self) -> None:
         retry_s = RETRY_FIRST_S
+        told = ""
         while not self._stopping.is_set():
             connection = self._newest
             if connection is not None:
@@ -206,11 +232,7 @@ class Link:
                 connection.close()
                 log.warning("%s: broker connection lost: %s", self._client_id, connection.why_lost)
                 if connection.was_taken_over:
-                    log.error(
-                        "%s: expected no other client with this id, found one that took its place; "
-                        "give each station its own station_id",
-                        self._client_id,
-                    )
+                    self.was_taken_over = True
                     retry_s = RETRY_MAX_S  # or the two would throw each other out for ever
                 self._on_change(False)
             if self._stopping.wait(retry_s):
@@ -219,9 +241,11 @@ class Link:
                 connection = self._connect()
             except BrokerError as exc:
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
-                log.info("%s: %s; next try in %.1f s", self._client_id, exc, retry_s)
+                level = logging.INFO if str(exc) == told else logging.WARNING
+                log.log(level, "%s: %s; next try in %.1f s", self._client_id, exc, retry_s)
+                told = str(exc)
                 continue
-            retry_s = RETRY_FIRST_S
+            retry_s, told = RETRY_FIRST_S, ""
             self.reconnects += 1
             self._announce(connection)
 
@@ -254,6 +278,22 @@ def _no_password() -> str:
     raise ValueError("a key with a password, which a station that starts by itself cannot ask for")
 
 
+def _properties(message: Message, *, expiry_s: float | None) -> Properties:
+    """Return the v5 properties of `message` (MQTT v5, 3.3.2.3)."""
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if (schema := _SCHEMA.match(message.payload)) is not None:
+        properties.PayloadFormatIndicator = 1  # UTF-8
+        properties.ContentType = "application/json"
+        properties.UserProperty = [("schema", schema[1].decode())]
+    if message.correlation:
+        properties.CorrelationData = message.correlation
+    if message.response_topic:
+        properties.ResponseTopic = message.response_topic
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))
+    return properties
+
+
 class _OtherProtocol(Exception):
     """The broker does not speak this version of MQTT, or hung up as old ones do on v5."""
 
@@ -268,6 +308,7 @@ class _Connection:
     def __init__(self, link: Link, protocol: MQTTProtocolVersion) -> None:
         self.lost = threading.Event()
         self.why_lost = ""
+        self.session = next(link._sessions)
         self._link = link
         self._settings = link._settings
         self._v5 = protocol == MQTTProtocolVersion.MQTTv5
@@ -295,7 +336,7 @@ class _Connection:
         if self._settings.username is not None:
             self._client.username_pw_set(self._settings.username, password)
         if link._will is not None:
-            will = link._will
+            will = link._will() if callable(link._will) else link._will
             self._client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         if self._settings.tls:
             self._client.tls_set_context(_tls_context(self._settings))
@@ -350,19 +391,19 @@ class _Connection:
         )
 
     def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
-        properties: Properties | None = None
-        qos = 1
+        qos: int = message.qos
         if expiry_s is not None and len(self._tokens) >= self._client.max_inflight_messages:
             # paho would keep it until the broker acknowledges others: late. Where the broker works,
             # it gets it now, without an acknowledgement; where it does not, it gets it not at all.
             if time.monotonic_ns() - self._acknowledged_ns > WORKS_WITHIN_S * 1e9:
                 return False
             qos = 0
-        if expiry_s is not None and self._v5:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = max(1, math.ceil(expiry_s))
         taken = self._client.publish(
-            message.topic, message.payload, qos=qos, retain=message.retain, properties=properties
+            message.topic,
+            message.payload,
+            qos=qos,
+            retain=message.retain,
+            properties=_properties(message, expiry_s=expiry_s) if self._v5 else None,
         )
         if taken.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
@@ -439,7 +480,7 @@ class _Connection:
         self, _client: paho.Client, _userdata: Any, _flags: Any, reason: ReasonCode, _props: Any
     ) -> None:
         self.why_lost = str(reason)
-        self.was_taken_over = reason.value == SESSION_TAKEN_OVER
+        self.was_taken_over |= reason.value == SESSION_TAKEN_OVER
         if self._link._up is self:
             self._link._up = None  # at once: nothing more is handed to a dead connection
         self._connected = False
@@ -453,6 +494,9 @@ class _Connection:
                 payload=bytes(message.payload),
                 retained=bool(message.retain),
                 received_ns=time.monotonic_ns(),
+                session=self.session,
+                # only there where the sender gave it, and never on 3.1.1
+                correlation=bytes(getattr(message.properties, "CorrelationData", b"")),
             )
         )
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from edge.mqtt import Link, Message, Receipt
 from edge.supervision import NS_PER_S, Turn
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
 COUNT_EVERY_S = 5.0
 WINDOW = 10  # messages in flight; below every broker's receive maximum known (Mosquitto: 20)
+PRUNE_AT_ONCE = 500  # some 10 ms of the database's one writer
+PRUNE_EVERY_S, PRUNE_ON_S = 60.0, 1.0  # the latter while more is old
 REPLAYS_MAX = 8  # asked for and not yet begun
 
 
@@ -54,8 +56,16 @@ class Outbox:
         link: Link,
         topic: str,
         station_id: str,
+        keep_days: int = 0,
+        needed_above: Callable[[], int | None] = lambda: None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """Send the records of one station.
+
+        What the broker has is deleted `keep_days` after its part, never where that is 0.
+        `needed_above` names the seq above which another reader still needs them, None for none.
+        """
         self.waiting = Waiting()
         self.refused = 0
         self.replayed = 0
@@ -69,6 +79,10 @@ class Outbox:
         self._replays: deque[Replay] = deque()
         self._reconnects = link.reconnects
         self._counted_ns: int | None = None
+        self._keep = timedelta(days=keep_days)
+        self._needed_above = needed_above
+        self._now = now
+        self._prune_at_ns = 0
         self._stopping = threading.Event()
 
     def recorded(self, seq: int) -> None:
@@ -97,6 +111,7 @@ class Outbox:
                     self._publish()
                     self._publish_replays()
                     self._count()
+                    self._prune()
                 retry_s = RETRY_FIRST_S
             except StorageError as exc:
                 log.warning("outbox: %s", exc)
@@ -186,6 +201,20 @@ class Outbox:
             return False
         self._in_flight[token] = seq
         return True
+
+    def _prune(self) -> None:
+        """Delete what is old and sent, a little at a time, so that no part waits for it."""
+        now_ns = self._clock_ns()
+        if not self._keep or now_ns < self._prune_at_ns:
+            return
+        pruned = self._store.prune_outbox(
+            self._now() - self._keep,
+            station_id=self._station_id,
+            up_to_seq=self._needed_above(),
+            limit=PRUNE_AT_ONCE,
+        )
+        pause_s = PRUNE_EVERY_S if pruned < PRUNE_AT_ONCE else PRUNE_ON_S
+        self._prune_at_ns = now_ns + int(pause_s * NS_PER_S)
 
     def _count(self) -> None:
         now_ns = self._clock_ns()

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
 MINOR_BURST, MINOR_PER_S = 20, 2
+EARLY_ACKNOWLEDGEMENTS = 1000  # that are quicker than the row of their part
 PROBE_EVERY_S = 5.0  # a healthy disk; one that refused is asked at each look
 
 
@@ -49,6 +50,18 @@ class Event:
     kind: str
     detail: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The PLC has read the result of a part."""
+
+    id: UUID
+    by: str
+    at: datetime
+
+
+_Work = Finished | Settlement | Event | Acknowledged
 
 
 class _Trickle:
@@ -108,8 +121,9 @@ class Recorder:
         self._spool = spool
         self._pictures = pictures
         self._min_free_mb = min_free_mb
-        self._work: queue.SimpleQueue[Finished | Settlement | Event | None] = queue.SimpleQueue()
-        self._current: Finished | Settlement | Event | None = None
+        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._current: _Work | None = None
+        self._without_row: dict[UUID, Acknowledged] = {}
         self._spool_max = spool_max
         self._silent_after_ns = int(silent_after_s * NS_PER_S)
         self._clock_ns = clock_ns
@@ -234,6 +248,10 @@ class Recorder:
             detail = f"{detail} (and {left_out} more before)"
         self._work.put(Event(kind=kind, detail=detail, at=datetime.now(UTC)))
 
+    def acknowledged(self, inspection_id: UUID, *, by: str) -> None:
+        """Hand over that the PLC has read the result of a part."""
+        self._work.put(Acknowledged(id=inspection_id, by=by, at=datetime.now(UTC)))
+
     def run(self, turn: Turn) -> None:
         """Make rows until `stop`: the body of the record thread.
 
@@ -254,6 +272,9 @@ class Recorder:
                 case Event():
                     with turn.work("an event"):
                         self._record_event(work)
+                case Acknowledged():
+                    with turn.work("an acknowledgement"):
+                        self._record_acknowledgement(work)
             if turn.ended():
                 return
             self._current = None
@@ -319,6 +340,9 @@ class Recorder:
             return
         self._forget(inspection.id)
         self._recorded(seq)
+        if (early := self._without_row.pop(inspection.id, None)) is not None:
+            with turn.work("an acknowledgement"):
+                self._record_acknowledgement(early)
 
     def _forget(self, inspection_id: UUID) -> None:
         """Remove a ticket that has its row; what refuses now is removed after a good look."""
@@ -327,6 +351,20 @@ class Recorder:
         except StorageError as exc:
             log.warning("spool: %s", exc)
             self._unremoved.append(inspection_id)
+
+    def _record_acknowledgement(self, acknowledged: Acknowledged) -> None:
+        """Note it beside the part, or keep it for the row that is still to come."""
+        try:
+            has_row = self._store.acknowledge(
+                acknowledged.id, by=acknowledged.by, at=acknowledged.at
+            )
+        except StorageError as exc:
+            log.warning("acknowledgement of %s not recorded: %s", acknowledged.id, exc)
+            return
+        if not has_row:
+            while len(self._without_row) >= EARLY_ACKNOWLEDGEMENTS:
+                del self._without_row[next(iter(self._without_row))]
+            self._without_row[acknowledged.id] = acknowledged
 
     def _record_event(self, event: Event) -> None:
         try:

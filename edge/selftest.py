@@ -2,7 +2,8 @@
 
 A broker may grant a subscription and never deliver (Mosquitto 2.0 says "granted" to what its access
 list denies), and on MQTT 3.1.1 a refused publication looks like a good one. So the station writes a
-word to itself where triggers come from and where answers go, and waits for both.
+word to itself where triggers come from and where answers go, and waits for both. The latter is
+retained, so that the next connection shows whether the broker keeps what it should.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class SelfTest:
         self._said_ns = 0
         self._tries = 0
         self._has_news = False
+        self._proved = ""  # the last word that was heard at both places
+        self._left = ""  # the one that the broker should have kept for this connection
+        self._kept = ""
+        self._has_forgotten = False
         self._missing: frozenset[str] = frozenset(PLACES)
 
     def step(self) -> None:
@@ -53,6 +58,8 @@ class SelfTest:
             return
         connections = (self._answers.reconnects, self._line.reconnects)
         if connections != self._connections:
+            is_new_line = self._connections is None or self._connections[1] != connections[1]
+            self._left = self._proved if is_new_line else ""
             self._connections, self._tries = connections, 0
             self._say()
         elif self._missing and self._clock_ns() - self._said_ns > RETRY_S * NS_PER_S:
@@ -76,14 +83,29 @@ class SelfTest:
     def hear(self, arrival: Arrival) -> None:
         """Take what arrived at a place of the self-test; what another wrote proves nothing."""
         nonce = messages.decode(messages.SelfTest, arrival.payload).nonce
-        if nonce == self._nonce and self._missing:
+        if arrival.retained:
+            self._kept = nonce
+        elif nonce == self._nonce and self._missing:
             self._missing -= {arrival.topic.removeprefix(f"{self._base}/")}
-            self._has_news = not self._missing
+            if not self._missing:
+                self._has_news = True
+                self._has_forgotten = self._left not in {"", self._kept}
+                self._proved = nonce
 
     def has_passed_anew(self) -> bool:
         """Return whether the last word came since this was asked."""
         news, self._has_news = self._has_news, False
         return news
+
+    def why_forgetful(self) -> str | None:
+        """Return what was found of a broker that forgot, once; None where there is no news."""
+        has_forgotten, self._has_forgotten = self._has_forgotten, False
+        if not has_forgotten:
+            return None
+        return (
+            "expected the broker to keep retained messages through its restart, found them gone; "
+            "switch its persistence on, and have the MES ask for what it lacks (cmd/replay)"
+        )
 
     def _say(self) -> None:
         self._nonce = uuid4().hex
@@ -94,4 +116,9 @@ class SelfTest:
             log.warning("%s", self.why_not())
         payload = messages.encode(messages.SelfTest(nonce=self._nonce))
         for place in PLACES:
-            self._answers.publish(Message(topic=f"{self._base}/{place}", payload=payload))
+            message = Message(
+                topic=f"{self._base}/{place}",
+                payload=payload,
+                retain=place == messages.SELFTEST_OUT,
+            )
+            self._answers.publish(message)

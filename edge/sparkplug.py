@@ -1,4 +1,4 @@
-"""Sparkplug B payloads (Eclipse, version 3.0): the wire format, and the metrics of a message.
+"""Sparkplug B payloads (Eclipse, version 3.0): the wire format, read and written.
 
 The message types are described here instead of in generated code, which would tie the station to
 one release of protobuf. Fields left out are skipped when a payload is read.
@@ -6,7 +6,10 @@ one release of protobuf. Fields left out are skipped when a payload is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
 from functools import cache
 from typing import Any
 
@@ -47,6 +50,31 @@ _PAYLOAD = (
 )
 
 
+class DataType(IntEnum):
+    """The types of metrics that a station writes, by the specification's numbers."""
+
+    INT32 = 3
+    INT64 = 4
+    DOUBLE = 10
+    BOOLEAN = 11
+    STRING = 12
+    DATETIME = 13
+
+
+Value = bool | int | float | str | datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A value with the moment it was taken; `is_historical` where it is told after others."""
+
+    name: str
+    datatype: DataType
+    value: Value
+    at: datetime
+    is_historical: bool = False
+
+
 class MetricNames:
     """The names that births give to aliases, by edge node."""
 
@@ -61,6 +89,31 @@ class MetricNames:
 
     def name(self, node: tuple[str, str], alias: int) -> str | None:
         return self._by_node.get(node, {}).get(alias)
+
+
+def encode(metrics: Iterable[Metric], *, at: datetime | None, seq: int | None) -> bytes:
+    """Return the payload of a message sent at `at`; a death has no `seq`."""
+    payload = payload_type()()
+    if at is not None:
+        payload.timestamp = _ms(at)
+    if seq is not None:
+        payload.seq = seq
+    for metric in metrics:
+        written = payload.metrics.add(
+            name=metric.name, datatype=metric.datatype.value, timestamp=_ms(metric.at)
+        )
+        if metric.is_historical:
+            written.is_historical = True
+        if metric.value is None:
+            written.is_null = True
+        else:
+            _write(written, metric.datatype, metric.value)
+    return bytes(payload.SerializeToString())
+
+
+def decode_command(payload: bytes) -> dict[str, bool | int | float | str | None]:
+    """Return what a command writes, by metric; raise `MessageError` for what is no Sparkplug."""
+    return {metric.name: _value(metric) for metric in _parsed(payload).metrics}
 
 
 def decode_metrics(
@@ -79,11 +132,7 @@ def decode_metrics(
         raise _wrong(f"{'/'.join(levels[3:])} died; its alarms stay as they were")
     if kind not in BIRTHS | DATA:
         return  # a command or the state of a host says nothing of alarms
-    message = payload_type()()
-    try:
-        message.ParseFromString(payload)
-    except DecodeError as exc:
-        raise _wrong("expected a Sparkplug B payload, found another") from exc
+    message = _parsed(payload)
     if kind == "NBIRTH":
         names.forget(node)
     for metric in message.metrics:
@@ -97,6 +146,39 @@ def decode_metrics(
         if name.startswith(_OF_THE_PROTOCOL) or metric.is_historical:
             continue
         yield "/".join((*levels[3:], name)), _value(metric)
+
+
+def _parsed(payload: bytes) -> Any:
+    message = payload_type()()
+    try:
+        message.ParseFromString(payload)
+    except DecodeError as exc:
+        raise _wrong("expected a Sparkplug B payload, found another") from exc
+    # protobuf hands texts that are no UTF-8 over as bytes
+    if any(isinstance(text, bytes) for m in message.metrics for text in (m.name, m.string_value)):
+        raise _wrong("expected a Sparkplug B payload with texts in UTF-8, found other bytes")
+    return message
+
+
+def _write(metric: Any, datatype: DataType, value: Any) -> None:
+    match datatype:
+        case DataType.INT32:
+            metric.int_value = value & 0xFFFF_FFFF  # two's complement, as the specification has it
+        case DataType.INT64:
+            metric.long_value = value & 0xFFFF_FFFF_FFFF_FFFF
+        case DataType.DOUBLE:
+            metric.double_value = value
+        case DataType.BOOLEAN:
+            metric.boolean_value = value
+        case DataType.STRING:
+            # text from a picture or a file may hold what UTF-8 cannot
+            metric.string_value = value.encode("utf-8", "replace").decode()
+        case DataType.DATETIME:
+            metric.long_value = _ms(value)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _value(metric: Any) -> bool | int | float | str | None:

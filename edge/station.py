@@ -10,6 +10,7 @@
 | timer     | answers HOLD/DEADLINE when a ticket's moment comes; never touches the disk       |
 | record    | makes rows                                                                       |
 | outbox    | publishes them                                                                   |
+| sparkplug | publishes them to Sparkplug hosts, where that is switched on                     |
 | disk      | finds out whether records can be written                                         |
 | interval  | triggers, on a line without a PLC                                                |
 | alarms, … | carry alarms to the broker and the database                                      |
@@ -27,6 +28,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
@@ -37,6 +39,7 @@ from edge.cameras import capture_of
 from edge.capture import Camera
 from edge.commands import Commands
 from edge.conclusion import Conclusions
+from edge.earlier import EarlierAnswers
 from edge.examination import Examiner, InspectorLike
 from edge.inspecting import Inspecting, Renewable
 from edge.intake import Intake
@@ -44,13 +47,16 @@ from edge.metrics import CameraFigures, Figures, Metrics, MetricsServer
 from edge.mqtt import Arrival, Link, Message
 from edge.outbox import Outbox
 from edge.presence import Presence, state_message
+from edge.recipe_watch import RecipeWatch
 from edge.recorder import Recorder
+from edge.rival import RivalWatch, refuse_rival
 from edge.selftest import SelfTest
+from edge.sparkplug_node import SparkplugNode
 from edge.supervision import Crew, Supervisor, Turn, Watched
 from edge.tickets import NS_PER_S, Answer, Ticket, Tickets
 from edge.watchdog import ServiceManager
 from inspector.domain import Inspection, Reason, Verdict
-from inspector.errors import StorageError
+from inspector.errors import MessageError, StorageError
 from inspector.settings import Recipe, StationSettings
 from inspector.storage.files import Pictures
 from inspector.storage.recovery import held, recover
@@ -102,7 +108,9 @@ class Station:
         self._line = Link(
             settings.mqtt,
             client_id=f"{settings.station_id}-line",
-            subscribe=tuple(f"{base}/{topic}" for topic in (messages.TRIGGER, *commands.TOPICS)),
+            subscribe=tuple(
+                f"{base}/{topic}" for topic in (messages.TRIGGER, *commands.TOPICS, messages.STATE)
+            ),
             will=self._farewell("Error", "the station is gone"),
             on_change=self._link_changed,
         )
@@ -113,6 +121,7 @@ class Station:
             stall_ms=max(1000, settings.deadline_ms),
         )
         self._presence = Presence(link=self._line, base=base, boot=self._boot)
+        self._rivals = RivalWatch(boot=self._boot, overwritten=partial(self._link_changed, True))
         self._answers = Answers(
             link=self._answers_link,
             line=self._line,
@@ -125,14 +134,21 @@ class Station:
             link=self._line,
             topic=f"{base}/{messages.RECORD}",
             station_id=settings.station_id,
+            keep_days=settings.outbox_keep_days,
+            needed_above=self._carried_seq,
         )
+        self._sparkplug: SparkplugNode | None = None
+        if settings.mqtt.sparkplug is not None:
+            self._sparkplug = SparkplugNode(
+                settings, settings.mqtt.sparkplug, store=store, figures=self._figures
+            )
         self._recorder = Recorder(
             station_id=settings.station_id,
             store=store,
             spool=spool,
             pictures=pictures,
             min_free_mb=settings.min_free_mb,
-            recorded=self._outbox.recorded,
+            recorded=self._recorded,
             picture_writers=settings.inspect_workers,
             spool_max=settings.spool_max,
             silent_after_s=max(settings.stuck_after_s, DISK_SILENT_S),
@@ -153,9 +169,11 @@ class Station:
             base=base,
             is_needed=settings.mqtt.self_test,
         )
+        self._earlier = EarlierAnswers(window_s=settings.duplicate_window_s)
         self._commands = Commands(
             base=base,
             answers=self._answers,
+            earlier=self._earlier,
             outbox=self._outbox,
             recorder=self._recorder,
             self_test=self._self_test,
@@ -167,7 +185,11 @@ class Station:
             tickets=self._tickets,
             answers=self._answers,
             recorder=self._recorder,
+            earlier=self._earlier,
             state=lambda: self._state()[0],
+        )
+        self._recipe_watch = RecipeWatch(
+            recipes, changed=partial(self._recorder.note_event, "RECIPE_CHANGED")
         )
         self._opened: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._in_journal: Ticket | None = None
@@ -206,13 +228,15 @@ class Station:
             recorder=self._recorder,
             acquired=self._answers.acquired,
             why_held=self._desk.alarms.why_held,
+            why_switched=self._recipe_watch.why_switched,
         )
 
     def _make_crews(self) -> tuple[Crew, ...]:
         long_s = self._settings.stuck_after_s
         crews = [
-            Crew("record", self._recorder.run, limit_s=long_s),
-            Crew("outbox", self._outbox.run, limit_s=long_s),
+            # while a database hangs, parts wait in the spool: its limit ends that, no budget
+            Crew("record", self._recorder.run, limit_s=long_s, waits_for_others=True),
+            Crew("outbox", self._outbox.run, limit_s=long_s, waits_for_others=True),
             Crew("timer", self._time, limit_s=QUICK_S),
             Crew("journal", self._journal, limit_s=long_s, on_replaced=self._leave_in_journal),
             Crew("intake", self._take_in, limit_s=QUICK_S),
@@ -223,6 +247,10 @@ class Station:
                 for name, body in self._desk.bodies()
             ),
         ]
+        if self._sparkplug is not None:
+            crews.append(
+                Crew("sparkplug", self._sparkplug.run, limit_s=long_s, waits_for_others=True)
+            )
         if self._settings.interval_ms:
             crews.append(Crew("interval", self._trigger_by_interval, limit_s=QUICK_S))
         return tuple(crews)
@@ -239,9 +267,13 @@ class Station:
         for camera in self._cameras.values():
             camera.open()
         self._recorder.look_at_disk()
+        self._recipe_watch.look()
         try:
+            refuse_rival(self._settings)
             self._answers_link.start()
             self._desk.start()
+            if self._sparkplug is not None:
+                self._sparkplug.start()
             self._start_threads()
             # last: from here on triggers arrive
             self._line.start()
@@ -259,10 +291,17 @@ class Station:
     def _recover(self) -> None:
         report = recover(self._spool, self._store)
         self._desk.recover()
+        now = datetime.now(UTC)
+        window = timedelta(seconds=self._settings.duplicate_window_s)
+        self._earlier.recall(
+            self._store.parts_since(now - window, station_id=self._settings.station_id), now=now
+        )
         found = (
             f"{len(report.settled)} answered, {len(report.unsettled)} judged, "
             f"{len(report.interrupted)} interrupted, {len(report.torn)} unreadable"
         )
+        if report.uncertain:
+            found += f", {len(report.uncertain)} whose answer may have left: look at them in Review"
         log.info("station %s: left by the last run: %s", self._settings.station_id, found)
         for line in report.torn:
             log.error("spool: %s", line)
@@ -272,7 +311,7 @@ class Station:
         for crew in self._crews:
             crew.start()
             self._supervisor.watch(crew)
-        for link in (self._line, self._answers_link, self._desk.link):
+        for link in self._links():
             self._supervisor.watch(
                 Watched(link.name, trouble=link.trouble, renew=link.renew, has_budget=False)
             )
@@ -289,6 +328,7 @@ class Station:
         noted = ""
         while not self._stop_asked and self._fault is None:
             self._self_test.step()
+            self._look_at_broker()
             state, detail = self._state()
             self._presence.tell_state(state, detail)
             if state != noted:
@@ -300,15 +340,28 @@ class Station:
             with contextlib.suppress(queue.Empty):
                 self._wake.get(timeout=max(0.0, (next_ns - time.monotonic_ns()) / NS_PER_S))
 
+    def _look_at_broker(self) -> None:
+        """Give up where another station took this one's place; say where a broker forgot."""
+        if self._rivals.rival() or any(link.was_taken_over for link in self._links()):
+            self._fault = (
+                f"expected no other station {self._settings.station_id!r} at the broker, found one "
+                "that took its place; stop it, or give each station its own station_id"
+            )
+            log.error("%s", self._fault)
+        if (forgetful := self._self_test.why_forgetful()) is not None:
+            log.warning("%s", forgetful)
+            self._recorder.note_event("BROKER_FORGOT", forgetful)
+            self._answers.tell_last_again()
+
     def _beat(self) -> None:
         state, detail = self._state()
         if self._presence.beat(state):
             self._tell_health()
         self._answers.read_receipts()
         self._tell_conditions()
-        self._fault = self._supervisor.look()
-        if self._fault is not None:
-            log.error("%s", self._fault)
+        if self._fault is None and (fault := self._supervisor.look()) is not None:
+            log.error("%s", fault)
+            self._fault = fault
         self._service_manager.alive(f"{state} {detail}")
 
     def _tell_health(self) -> None:
@@ -355,10 +408,14 @@ class Station:
         self._join("record")
         self._flush_outbox()
         self._outbox.stop()
+        if self._sparkplug is not None:
+            self._sparkplug.stop()
         self._desk.stop()
-        self._join("outbox", "alarm")
+        self._join("outbox", "sparkplug", "alarm")
         self._tell_health()
         self._answers_link.stop()
+        if self._sparkplug is not None:
+            self._sparkplug.close()
         self._line.stop(farewell=self._farewell(*self._state()))
         self._desk.close()
         if self._metrics_server is not None:
@@ -381,7 +438,9 @@ class Station:
         pause = threading.Event()
         try:
             while self._line.is_up and time.monotonic_ns() < give_up_ns:
-                if self._outbox.is_empty():
+                if self._outbox.is_empty() and (
+                    self._sparkplug is None or self._sparkplug.is_done()
+                ):
                     return
                 pause.wait(0.02)
         except StorageError as exc:
@@ -416,6 +475,15 @@ class Station:
             self._settings.mqtt_base, self._boot, online=0, state=state, detail=detail
         )
 
+    def _links(self) -> tuple[Link, ...]:
+        sparkplug = () if self._sparkplug is None else (self._sparkplug.link,)
+        return (self._line, self._answers_link, self._desk.link, *sparkplug)
+
+    def _recorded(self, seq: int) -> None:
+        self._outbox.recorded(seq)
+        if self._sparkplug is not None:
+            self._sparkplug.recorded()
+
     def _link_changed(self, _is_up: bool) -> None:
         self._presence.forget()
         self._wake.put(None)
@@ -433,6 +501,8 @@ class Station:
             full_soon = f"{outbox.waiting.records} records, limit {self._settings.outbox_max}"
         elif (age_s := outbox.age_s()) > self._settings.outbox_old_s:
             full_soon = f"the oldest of {outbox.waiting.records} records waits for {age_s:.0f} s"
+        elif self._sparkplug is not None:
+            full_soon = self._sparkplug.why_old(self._settings.outbox_old_s)
         statuses = [camera.status() for camera in self._cameras.values()]
         return {
             "storage_low": low,
@@ -446,6 +516,10 @@ class Station:
             },
         }
 
+    def _carried_seq(self) -> int | None:
+        """Return up to where Sparkplug hosts have the records, None where there are none."""
+        return None if self._sparkplug is None else self._sparkplug.carried_seq
+
     def _tell_conditions(self) -> None:
         for name, why in self._conditions().items():
             self._desk.alarms.condition(name, why is not None, why or "")
@@ -453,7 +527,6 @@ class Station:
     def _figures(self) -> Figures:
         state, detail = self._state()
         waiting = self._outbox.waiting
-        links = (self._line, self._answers_link, self._desk.link)
         return Figures(
             state=state,
             detail=detail,
@@ -463,13 +536,14 @@ class Station:
             outbox=waiting.records,
             outbox_age_s=self._outbox.age_s(),
             outbox_refused=self._outbox.refused,
+            sparkplug=0 if self._sparkplug is None else self._sparkplug.waiting.records,
             acknowledged=self._answers.acknowledged,
             unheard=self._answers.unheard,
             refused=self._answers.refused,
             retained_dropped=self._intake.retained_dropped,
             bad_commands=self._commands.bad,
             free_mb=self._recorder.free_mb,
-            reconnects={link.name: link.reconnects for link in links},
+            reconnects={link.name: link.reconnects for link in self._links()},
             restarts=dict(self._supervisor.restarts),
             cameras=tuple(
                 CameraFigures(
@@ -497,6 +571,10 @@ class Station:
                     self._take(arrival)
 
     def _take(self, arrival: Arrival) -> None:
+        if arrival.topic == f"{self._settings.mqtt_base}/{messages.STATE}":
+            with contextlib.suppress(MessageError):  # not a station's word
+                self._rivals.hear(arrival)
+            return
         if self._commands.take(arrival):
             if self._self_test.has_passed_anew():
                 self._wake.put(None)
@@ -561,6 +639,8 @@ class Station:
         while not self._stopping.wait(DISK_EVERY_S) and not turn.ended():
             with turn.work("the disk"):
                 self._recorder.look_at_disk()
+            with turn.work("the recipes"):
+                self._recipe_watch.look()
 
     def _restart_camera(self, camera_id: str) -> None:
         """Begin anew with a camera that hangs; whoever hangs in it keeps the old lock."""

@@ -122,11 +122,16 @@ class Crew:
         *,
         limit_s: float,
         on_replaced: Callable[[str], None] = lambda _cause: None,
+        waits_for_others: bool = False,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`on_replaced` is told the cause, in the watching thread, before the next one starts."""
+        """`on_replaced` is told the cause, in the watching thread, before the next one starts.
+
+        One that `waits_for_others` is replaced for ever where it is stuck: a database that hangs
+        is not the station's failure.
+        """
         self.name = name
-        self.has_budget = True
+        self._waits_for_others = waits_for_others
         self._body = body
         self._limit_s = limit_s
         self._on_replaced = on_replaced
@@ -135,6 +140,11 @@ class Crew:
         self._thread: threading.Thread | None = None
         self._why_dead = ""
         self._is_finished = False
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether its replacements are counted: a thread that died is always the station's own."""
+        return not self._waits_for_others or self._thread is None or not self._thread.is_alive()
 
     def start(self) -> None:
         turn = Turn(Stage(self.name, limit_s=self._limit_s, clock_ns=self._clock_ns))

@@ -28,7 +28,7 @@ class Ticket:
     """One part to be answered for; moments are monotonic ns.
 
     HOLD/DEADLINE leaves at `answer_by_ns`; after `due_ns` nothing leaves. `is_over_limit` says that
-    too many were open already.
+    too many were open already. `correlation` is what the answers carry back to the asker, on v5.
     """
 
     note: OpenTicket
@@ -37,6 +37,7 @@ class Ticket:
     answer_by_ns: int
     due_ns: int
     is_over_limit: bool = False
+    correlation: bytes = b""
 
     @property
     def id(self) -> UUID:
@@ -136,7 +137,13 @@ class Tickets:
         self._tally = Tally()
 
     def open(
-        self, trigger: Trigger, *, note: OpenTicket, received_ns: int, deadline_ms: int
+        self,
+        trigger: Trigger,
+        *,
+        note: OpenTicket,
+        received_ns: int,
+        deadline_ms: int,
+        correlation: bytes = b"",
     ) -> Ticket | Repeated | Clashing:
         """Open a ticket for `trigger`, unless its request_id was met within the window."""
         with self._changed:
@@ -156,6 +163,7 @@ class Tickets:
                 answer_by_ns=due_ns - self._answer_margin_ns,
                 due_ns=due_ns,
                 is_over_limit=len(self._open) >= self._max_open,
+                correlation=correlation or trigger.request_id.encode(),
             )
             self._open[ticket.id] = ticket
             self._remembered[trigger.request_id] = ticket
@@ -175,6 +183,11 @@ class Tickets:
         """Count a trigger that was rejected without a ticket."""
         with self._changed:
             self._count(received=1, rejected=1)
+
+    def count_repeated(self) -> None:
+        """Count a trigger that the station's last life has answered."""
+        with self._changed:
+            self._count(received=1, duplicates=1)
 
     def count_malformed(self) -> None:
         """Count a trigger without a readable request_id."""

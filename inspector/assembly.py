@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inspector import images
 from inspector.domain import DefectCheck
 from inspector.errors import SettingsError
 from inspector.models.codes import ZxingCodeReader
@@ -18,12 +19,14 @@ from inspector.standard import ANY
 def assemble(recipes: tuple[Recipe, ...], *, threads: int | None = None) -> Inspector:
     """Return an inspector with every model that `recipes` name, loaded and verified.
 
-    `threads` is the number of CPU threads its models may use, torch's own choice where None.
-    Raises `ModelError` where a model cannot be trusted or loaded, and `SettingsError` where a
+    `threads` is the number of CPU threads its models and OpenCV may use, their own choice where
+    None. Raises `ModelError` where a model cannot be trusted or loaded, and `SettingsError` where a
     recipe does not fit its detector.
     """
     if mistakes := tuple(_engines_apart(recipes)):
         raise SettingsError(mistakes)
+    if threads is not None:
+        images.use_threads(threads)
     detectors: dict[str, YoloDetector] = {}
     judges: dict[str, FusedJudge] = {}
     for recipe in recipes:

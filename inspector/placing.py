@@ -117,7 +117,7 @@ class Edges:
         agreement = both / math.sqrt(power * expected_power)
         # the reference is taken to the frame's contrast; opposite contrast never agrees
         error = grey * np.float32(expected_power / max(both, 0.05 * expected_power)) - expected
-        spread = 1.4826 * float(np.median(np.abs(error))) + 1
+        spread = 1.4826 * _median(np.abs(error)) + 1
         # Geman & McClure's weights: a defect or a shadow pulls less the less it fits
         weights /= (1 + (error / np.float32(3 * spread)) ** 2) ** 2
         weighted = self._change * weights[:, None]
@@ -193,6 +193,14 @@ class Search:
             borderMode=cv2.BORDER_REPLICATE,
         )
         return turned
+
+
+def _median(values: Floats) -> float:
+    """Return what `np.median` does, without its search for what is not a number."""
+    middle = len(values) // 2
+    lower = middle - (len(values) % 2 == 0)
+    sorted_there = np.partition(values, (lower, middle))
+    return (float(sorted_there[lower]) + float(sorted_there[middle])) / 2
 
 
 def pyramid(grey: Grey) -> tuple[Grey, ...]:

@@ -100,28 +100,42 @@ def aligned(reference_bgr: Bgr, registration: Registration) -> Bgr:
         return reference_bgr
     import cv2
 
-    height, width = reference_bgr.shape[:2]
-    moved: Bgr = cv2.warpAffine(
-        reference_bgr,
+    if images.is_grey(reference_bgr):  # one channel to move, not three
+        moved = _moved(cv2.extractChannel(reference_bgr, 0), registration)
+        colours: Bgr = cv2.cvtColor(moved, cv2.COLOR_GRAY2BGR)
+        return colours
+    return _moved(reference_bgr, registration)
+
+
+def _moved(picture: NDArray[np.uint8], registration: Registration) -> NDArray[np.uint8]:
+    """Return `picture` [H, W] or [H, W, 3] moved, of two values where it was."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    moved: NDArray[np.uint8] = cv2.warpAffine(
+        picture,
         registration.matrix(width=width, height=height),
         (width, height),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    low, high = int(reference_bgr.min()), int(reference_bgr.max())
-    if not _is_two_valued(reference_bgr):
+    if not _is_two_valued(picture):
         return moved
-    middle = (low + high) // 2
-    return np.where(moved > middle, np.uint8(high), np.uint8(low))
+    low, high = int(picture.min()), int(picture.max())
+    values = np.full(256, low, dtype=np.uint8)
+    values[(low + high) // 2 + 1 :] = high
+    sharp: NDArray[np.uint8] = cv2.LUT(moved, values)
+    return sharp
 
 
-def _is_two_valued(bgr: Bgr) -> bool:
+def _is_two_valued(picture: NDArray[np.uint8]) -> bool:
     import cv2
 
-    low, high = int(bgr.min()), int(bgr.max())
+    low, high = int(picture.min()), int(picture.max())
     if high - low < 2:
         return False
-    return not cv2.countNonZero(cv2.inRange(bgr, (low + 1,) * 3, (high - 1,) * 3))
+    flat = picture.reshape(len(picture), -1)
+    return not cv2.countNonZero(cv2.inRange(flat, low + 1, high - 1))
 
 
 class Golden:

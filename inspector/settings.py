@@ -58,6 +58,7 @@ SHIPPED = PACKAGE / "_shipped" / "configs"
 VIEW_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 PART_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SPARKPLUG_ID = r"^[^\x00-\x1f+#/]{1,64}$"
 
 
 class Settings(BaseModel):
@@ -171,6 +172,9 @@ class FrameSettings(Settings):
     sharpness: float | None = Field(
         None, gt=0, description="of a good frame, as `cameras snap` prints it; none is not checked"
     )
+    sharpness_by_reference: bool = Field(
+        False, description="the reference picture of the view says how sharp a good frame is"
+    )
     min_sharpness_share: float = Field(
         0.5, gt=0, le=1, description="share of that sharpness, or it is blurred"
     )
@@ -223,6 +227,14 @@ class RecipeSettings(Settings):
     minor: Literal["fail", "hold", "note"] = Field(
         "hold", description="what a violated minor clause does to the part"
     )
+
+    @model_validator(mode="after")
+    def _sharpness_has_one_norm(self) -> RecipeSettings:
+        if self.frame.sharpness_by_reference and self.reference is None:
+            raise ValueError("expected a reference where sharpness_by_reference is, found none")
+        if self.frame.sharpness_by_reference and self.frame.sharpness is not None:
+            raise ValueError("expected sharpness or sharpness_by_reference, found both")
+        return self
 
     @model_validator(mode="after")
     def _registration_has_a_reference(self) -> RecipeSettings:
@@ -358,6 +370,20 @@ _KEYS_OF_DRIVERS = {
 }
 
 
+class SparkplugSettings(Settings):
+    """The station as a Sparkplug B edge node."""
+
+    group: str = Field(pattern=_SPARKPLUG_ID, description="group id, as a site or an area")
+    node: str | None = Field(
+        None, pattern=_SPARKPLUG_ID, description="edge node id; STATION_ID where left out"
+    )
+    primary_host: str | None = Field(
+        None,
+        pattern=_SPARKPLUG_ID,
+        description="host id without which nothing is sent; each host is taken where left out",
+    )
+
+
 class MqttSettings(Settings):
     host: str = "127.0.0.1"
     port: int = Field(1883, ge=1, le=65535)
@@ -374,6 +400,9 @@ class MqttSettings(Settings):
     )
     scalars: bool = Field(False, description="each answer on out/NAME too, for PLCs without JSON")
     self_test: bool = Field(True, description="prove both directions before saying Ready")
+    sparkplug: SparkplugSettings | None = Field(
+        None, description="the station is a Sparkplug B edge node too; off where left out"
+    )
 
     @field_validator("base")
     @classmethod
@@ -424,6 +453,9 @@ class StationSettings(Settings):
         100_000, ge=1, description="records the broker lacks; beyond it nothing passes"
     )
     outbox_old_s: float = Field(60, gt=0, description="a record waiting longer is an alarm")
+    outbox_keep_days: int = Field(
+        90, ge=0, description="records the broker has are kept for cmd/replay; 0: for ever"
+    )
     stuck_after_s: float = Field(
         20, ge=0.1, le=600, description="camera, model or disk at one piece of work so long: stuck"
     )
@@ -483,12 +515,16 @@ class StationSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A recipe with its standard; `rev` is the sha256 of the recipe's file."""
+    """A recipe with its standard; `rev` is the sha256 of the recipe's file.
+
+    `sources` are the files of both, each with its sha256.
+    """
 
     name: str
     rev: str
     settings: RecipeSettings
     standard: Standard
+    sources: tuple[tuple[Path, str], ...] = ()
 
     def with_reference(self, reference: Path) -> Recipe:
         """Return this recipe with another golden picture."""
@@ -524,7 +560,14 @@ def load_recipe(name: str) -> Recipe:
         )
     if mistakes or settings is None or standard is None:
         raise SettingsError(tuple(mistakes))
-    return Recipe(name=path.stem, rev=file.sha256, settings=settings, standard=standard)
+    standard_path = _find("standards", settings.standard)
+    return Recipe(
+        name=path.stem,
+        rev=file.sha256,
+        settings=settings,
+        standard=standard,
+        sources=((path.resolve(), file.sha256), (standard_path.resolve(), standard.rev)),
+    )
 
 
 def load_standard(name: str) -> Standard:
@@ -545,6 +588,21 @@ def resolve_asset(path: str) -> Path:
     if path.startswith("asset:"):
         return PACKAGE / "assets" / path.removeprefix("asset:")
     return Path(path)
+
+
+def reference_of(recipe: RecipeSettings, view: str | None) -> Path | None:
+    """Return where the golden picture of a view should lie.
+
+    None where the recipe has none, or a folder of them and the view names none.
+    """
+    if recipe.reference is None:
+        return None
+    path = resolve_asset(recipe.reference)
+    if not path.is_dir():
+        return path
+    if view is None or not VIEW_PATTERN.fullmatch(view):
+        return None
+    return path / f"{view}.png"
 
 
 def _collected(mistakes: list[str], load: Callable[[], _T | None]) -> _T | None:

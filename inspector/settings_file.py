@@ -85,7 +85,9 @@ def read_settings_file(path: Path) -> SettingsFile:
     except RecursionError as exc:
         raise SettingsError((f"{path}: expected a few levels, found too many to read",)) from exc
     if not isinstance(root, yaml.MappingNode):
-        raise SettingsError((f"{path}:1: expected keys and values, found none",))
+        raise SettingsError(
+            (f"{path}:1: expected keys and values, found none; write each as 'key: value'",)
+        )
     lines: dict[tuple[str, ...], tuple[int, str | None]] = {(): (1, None)}
     mistakes = [
         f"{path}:{line}: {key}: expected once, found twice" for line, key in _walk(root, (), lines)

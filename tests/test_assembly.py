@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import cv2
 import pytest
 
 from inspector.assembly import assemble
@@ -39,6 +40,15 @@ def test_one_model_with_two_engines_is_refused_since_it_is_loaded_once():
     )
     with pytest.raises(SettingsError, match="expected the engine auto for pcb-yolo11n, as in"):
         assemble((recipe, other))
+
+
+def test_opencv_takes_as_many_threads_as_the_models():
+    before = cv2.getNumThreads()
+    try:
+        assemble((load_recipe("label"),), threads=1)
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(before)
 
 
 @pytest.mark.parametrize("kind", ["detector", "judge"])

@@ -247,6 +247,15 @@ def test_png_is_lossless() -> None:
     assert (images.decode(images.encode_png(COLOUR)) == COLOUR).all()
 
 
+def test_a_picture_without_colours_is_stored_as_grey_and_read_as_it_was() -> None:
+    bgr = np.repeat(GRADIENT[:, :, None], 3, axis=2)
+    file = images.encode_png(bgr)
+    assert Image.open(io.BytesIO(file)).mode == "L"
+    assert (images.decode(file) == bgr).all()
+    bgr[-1, -1, 2] ^= 1  # one pixel with a trace of red is a colour
+    assert (images.decode(images.encode_png(bgr)) == bgr).all()
+
+
 def test_a_missing_system_library_is_named_with_its_remedy(tmp_path: Path) -> None:
     (tmp_path / "cv2.py").write_text(
         "raise ImportError('libGL.so.1: cannot open shared object file: No such file')"

@@ -62,6 +62,7 @@ def test_every_reason_says_what_to_do(reason):
         settings.StationSettings,
         settings.CameraSettings,
         settings.MqttSettings,
+        settings.SparkplugSettings,
         alarm_settings.AlarmSettings,
         alarm_settings.AlarmRule,
         alarm_settings.PlcAlertSettings,

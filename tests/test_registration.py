@@ -149,6 +149,15 @@ def test_a_reference_of_two_values_stays_one():
     assert len(np.unique(aligned(photograph(), place))) > 20
 
 
+def test_each_channel_of_a_reference_in_colours_moves_as_a_grey_one():
+    place = Registration(dx_px=3.4, dy_px=-2.2, angle_deg=0.7, agreement=1)
+    grey, other = photograph(seed=1), photograph(seed=2)
+    colours = np.dstack([grey[:, :, 0], other[:, :, 0], grey[:, :, 0]])
+    apart = aligned(colours, place)
+    assert (apart[:, :, 0] == aligned(grey, place)[:, :, 0]).all()
+    assert (apart[:, :, 1] == aligned(other, place)[:, :, 0]).all()
+
+
 def test_the_reference_is_moved_onto_the_frame():
     reference = drawn()
     frame = moved(reference, dx=9, dy=-4, angle=1)

@@ -144,7 +144,7 @@ def _older(after: Cursor | None) -> None:
 
 def _one(records: Records, chosen: RecordedPart, *, zone: tzinfo) -> None:
     inspection = chosen.inspection
-    st.html(part.verdict_banner(inspection, zone=zone))
+    st.html(part.verdict_banner(chosen, zone=zone))
     if chosen.open_review:
         st.button(
             "Waiting for review: decide on it",

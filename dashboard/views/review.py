@@ -44,7 +44,7 @@ def show(records: Records) -> None:
         st.html(heading("Queue"))
         pick(queue, columns=("Verdict", "Part", "Time"), key="queue", zone=zone())
     with picture:
-        st.html(part.verdict_banner(chosen.inspection, zone=zone()))
+        st.html(part.verdict_banner(chosen, zone=zone()))
         part.picture(records, chosen.inspection)
     with deciding:
         _decide(records, chosen, reviewer=reviewer)

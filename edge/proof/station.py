@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from edge.build import build
 from edge.examination import InspectorLike
+from edge.proof.clock import sleep_by_waiting
 from edge.worker import LoadedModel, WorkerProcess
 from inspector.domain import Assessment, Context, Decision, Findings, Frame, Reason, Verdict
 from inspector.settings import Recipe, StationSettings
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
 DURABLE = "durable"  # file in the control folder: "size path" for each fsync
 MOOD = "mood"  # file in the control folder: raise, or hang (once)
+THREADS = "threads"  # file in the control folder: names of all threads, written on SIGUSR1
 BRIGHT = 127
+
+sleep_by_waiting()  # here, since the worker's process imports this module too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,13 @@ def write_down_each_fsync(control: Path) -> None:
     os.fsync = noted
 
 
+def write_down_threads(control: Path) -> None:
+    """Have the names of the threads in the control folder."""
+    written = control / "threads.new"
+    written.write_text("\n".join(sorted(thread.name for thread in threading.enumerate())))
+    written.replace(control / THREADS)
+
+
 def main() -> int:
     """Run the station until SIGTERM; return its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -119,6 +131,7 @@ def main() -> int:
 
     with build(settings, make_inspector=make_inspector) as station:
         signal.signal(signal.SIGTERM, lambda *_: station.stop())
+        signal.signal(signal.SIGUSR1, lambda *_: write_down_threads(control))
         return station.run()
 
 

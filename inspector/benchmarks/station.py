@@ -3,7 +3,8 @@
 The parts are the shipped boards. First the naive script and the bare models, part after part in
 this process; then a station with its workers, database and spool in a folder of its own, and a PLC
 that triggers as fast as answers come (capacity), by a takt with 10 % jitter, at random (Poisson),
-and at twice the capacity.
+and at twice the capacity. Asked to soak, it goes on at twice the capacity for as many parts, and
+its memory is looked at twenty times.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ DEADLINE_MS = 5000
 LOADS = (0.5, 0.8, 1.0)
 JITTER = 0.1
 OVERLOAD = 2.0
+SOAK_LOOKS = 20
 READY_WITHIN_S = 300.0
 BASE = "qc/bench"
 
@@ -62,7 +64,11 @@ class LoadRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationReport:
-    """Times of one station; ratios of parts a second."""
+    """Times of one station; ratios of parts a second.
+
+    The rows of the naive script and of the bare models are of picture to answer, without triggers.
+    `soak_mb` is the memory of station and workers after each twentieth of the soak.
+    """
 
     machine: Machine
     workers: int
@@ -72,6 +78,7 @@ class StationReport:
     capacity_per_s: float
     ratios: dict[str, float]
     rss_mb: dict[str, float]
+    soak_mb: tuple[float, ...] = ()
 
     def as_json(self) -> str:
         """Return the line of `bench station --json`."""
@@ -83,9 +90,10 @@ def run_station_bench(
     parts: int = 60,
     workers: int | None = None,
     threads: int | None = None,
+    soak: int = 0,
     advance: Callable[[int, int], None] | None = None,
 ) -> StationReport:
-    """Return the times of `parts` boards at each load.
+    """Return the times of `parts` boards at each load, and of `soak` at twice the capacity.
 
     `workers` are the station's, one for each core where left out, with `threads` each.
     """
@@ -94,13 +102,13 @@ def run_station_bench(
     threads = threads or max(1, cores // workers)
     boards = sample_parts(load_recipe(RECIPE), parts)
     counted = itertools.count(1)
-    of = parts * (len(LOADS) + 5)
+    of = parts * (len(LOADS) + 4) + soak
 
     def one_more() -> None:
         if advance is not None:
             advance(min(next(counted), of), of)
 
-    naive_per_s, bare_per_s = _without_station(boards, threads=cores, advance=one_more)
+    naive, bare = _without_station(boards, threads=cores, advance=one_more)
     with _station(workers=workers, threads=threads) as line:
         line.run(boards[: workers + 2], gaps_s=itertools.repeat(0.0), window=1)  # warms up
         before_mb = line.rss_mb()
@@ -108,36 +116,66 @@ def run_station_bench(
             boards, gaps_s=itertools.repeat(0.0), window=workers + 2, advance=one_more
         )
         per_s = capacity.per_s
-        rows = [capacity.row("as fast as answers come")]
+        loads = [("as fast as answers come", capacity)]
         for load in LOADS:
             found = line.run(boards, gaps_s=_takt(1 / (load * per_s)), advance=one_more)
-            rows.append(found.row(f"{load:.0%} of capacity, takt"))
+            loads.append((f"{load:.0%} of capacity, takt", found))
+        at_80 = loads[1 + LOADS.index(0.8)][1].row("")
         found = line.run(boards, gaps_s=_poisson(1 / (0.8 * per_s)), advance=one_more)
-        rows.append(found.row("80% of capacity, Poisson"))
-        found = line.run(boards, gaps_s=_takt(1 / (OVERLOAD * per_s)), advance=one_more)
-        rows.append(found.row("200% of capacity, takt"))
+        loads.append(("80% of capacity, Poisson", found))
+        overload = _takt(1 / (OVERLOAD * per_s))
+        found = line.run(boards, gaps_s=overload, advance=one_more)
+        loads.append((f"{OVERLOAD:.0%} of capacity, takt", found))
         after_mb = line.rss_mb()
-    at_80 = rows[2]
+        soaked, soak_mb = _soaked(line, boards, soak, gaps_s=overload, advance=one_more)
+        if soaked is not None:
+            loads.append((f"{OVERLOAD:.0%} of capacity, soak", soaked))
     return StationReport(
         machine=machine(threads),
         workers=workers,
-        rows=tuple(rows),
-        naive_per_s=round(naive_per_s, 3),
-        bare_per_s=round(bare_per_s, 3),
+        rows=(
+            naive.row("naive script"),
+            bare.row("bare models"),
+            *(found.row(name) for name, found in loads),
+        ),
+        naive_per_s=round(naive.per_s, 3),
+        bare_per_s=round(bare.per_s, 3),
         capacity_per_s=round(per_s, 3),
         ratios={
-            "station / naive": round(per_s / naive_per_s, 3),
-            "bare / station": round(bare_per_s / per_s, 3),
+            "station / naive": round(per_s / naive.per_s, 3),
+            "bare / station": round(bare.per_s / per_s, 3),
             "p99 / p50 at 80%": round(at_80.p99_ms / at_80.p50_ms, 3),
         },
         rss_mb={"before": round(before_mb, 1), "after": round(after_mb, 1)},
+        soak_mb=soak_mb,
     )
+
+
+def _soaked(
+    line: _Line,
+    boards: list[Part],
+    count: int,
+    *,
+    gaps_s: Iterator[float],
+    advance: Callable[[], None],
+) -> tuple[_Found | None, tuple[float, ...]]:
+    """Return what `count` parts got, in twenty runs, and the memory after each of them."""
+    parts = itertools.cycle(boards)
+    found: list[_Found] = []
+    memory_mb: list[float] = []
+    left = count
+    while left > 0:
+        share = min(left, max(1, count // SOAK_LOOKS))
+        found.append(line.run(list(itertools.islice(parts, share)), gaps_s=gaps_s, advance=advance))
+        memory_mb.append(round(line.rss_mb(), 1))
+        left -= share
+    return (_together(found) if found else None), tuple(memory_mb)
 
 
 def _without_station(
     boards: list[Part], *, threads: int, advance: Callable[[], None]
-) -> tuple[float, float]:
-    """Return parts a second of the naive script and of the bare models, back to back."""
+) -> tuple[_Found, _Found]:
+    """Return the times of the naive script and of the bare models, back to back."""
     recipe = boards[0].recipe
     assert recipe.settings.detector is not None
     pipeline = assemble((recipe,), threads=threads)
@@ -153,7 +191,7 @@ def _without_station(
             naive_ms.append(spent_naive)
             bare_ms.append(spent_bare)
             advance()
-    return 1000 * len(naive_ms) / sum(naive_ms), 1000 * len(bare_ms) / sum(bare_ms)
+    return _back_to_back(naive_ms), _back_to_back(bare_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +222,24 @@ class _Found:
             unanswered=self.unanswered,
             late=sum(ms > DEADLINE_MS for ms in self.latencies_ms),
         )
+
+
+def _back_to_back(spent_ms: list[float]) -> _Found:
+    return _Found(
+        latencies_ms=tuple(spent_ms),
+        reasons=("",) * len(spent_ms),
+        unanswered=0,
+        spent_s=sum(spent_ms) / 1000,
+    )
+
+
+def _together(found: list[_Found]) -> _Found:
+    return _Found(
+        latencies_ms=tuple(ms for one in found for ms in one.latencies_ms),
+        reasons=tuple(reason for one in found for reason in one.reasons),
+        unanswered=sum(one.unanswered for one in found),
+        spent_s=sum(one.spent_s for one in found),
+    )
 
 
 class _Line:

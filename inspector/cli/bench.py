@@ -20,13 +20,15 @@ def bench_command(*, repetitions: int, threads: int | None, as_json: bool) -> No
 
 
 def bench_station_command(
-    *, parts: int, workers: int | None, threads: int | None, as_json: bool
+    *, parts: int, workers: int | None, threads: int | None, soak: int, as_json: bool
 ) -> None:
     """Run the bench of a whole station and print its rows and ratios."""
     from inspector.benchmarks.station import run_station_bench
 
     with counting("parts") as advance:
-        report = run_station_bench(parts=parts, workers=workers, threads=threads, advance=advance)
+        report = run_station_bench(
+            parts=parts, workers=workers, threads=threads, soak=soak, advance=advance
+        )
     if as_json:
         print(report.as_json())
         return
@@ -53,6 +55,9 @@ def bench_station_command(
         console.print(f"{name}: {value:.2f}")
     rss = report.rss_mb
     console.print(f"memory {rss['before']:.0f} MB, then {rss['after']:.0f} MB")
+    if report.soak_mb:
+        looks = ", ".join(f"{mb:.0f}" for mb in report.soak_mb)
+        console.print(f"memory in MB while soaking: {looks}")
 
 
 def _print(report: BenchReport) -> None:

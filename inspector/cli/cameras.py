@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import typer
 from edge.cameras import LIVE_DRIVERS, camera_of, capture_of, found_by
 from edge.capture import Capture, Shot
 from edge.frame_truth import measure
+from edge.latency_test import measure_latency
 from edge.trigger_test import Taken, TriggerReport, run_trigger_test
 from inspector import images
 from inspector.domain import Verdict
@@ -77,6 +79,53 @@ def test_camera(path: Path, *, camera_id: str | None, triggers: int, as_json: bo
     return 0 if report.is_good else 1
 
 
+def test_latency(path: Path, *, camera_id: str | None, changes: int, as_json: bool) -> int:
+    """Measure how late the frames of a camera that runs by itself come; print the bound."""
+    settings = _chosen(path, camera_id)
+    if settings.trigger_by == "camera_line":
+        raise typer.BadParameter(
+            f"camera {settings.id} is fired by its own input; measure it with trigger_by: mqtt "
+            "and the camera running by itself"
+        )
+
+    def tell(number: int, wait_ms: float) -> None:
+        if as_json:
+            print(json.dumps({"number": number, "wait_ms": wait_ms}), flush=True)
+        else:
+            print(f"{number:4}  {wait_ms:8.1f} ms", flush=True)
+
+    # a camera without a bound is refused; this one is for the measurement alone
+    bounded = settings.model_copy(update={"latency_bound_ms": settings.latency_bound_ms or 5000})
+    with _opened(bounded) as capture:
+        try:
+            report = measure_latency(
+                settings.id,
+                capture.camera.slot,
+                _show,
+                changes=changes,
+                timeout_s=SHOT_WITHIN_S,
+                chance=random.Random(),
+                on_change=tell,
+            )
+        finally:
+            _show(False)
+    if as_json:
+        print(json.dumps({**asdict(report), "bound_ms": report.bound_ms}), flush=True)
+    else:
+        print(
+            f"camera {report.camera_id}: {len(report.waits_ms)} changes, a frame came after "
+            f"{report.median_ms:.0f} ms, at most {report.longest_ms:.0f} ms; "
+            f"latency_bound_ms: {report.bound_ms}"
+        )
+    return 0
+
+
+def _show(is_bright: bool) -> None:
+    """Turn the whole terminal bright or dark (DECSCNM, which every emulator of a VT100 has)."""
+    sys.stderr.write("\x1b[?5h" if is_bright else "\x1b[?5l")
+    sys.stderr.flush()
+
+
 def snap(
     path: Path,
     out: Path,
@@ -100,7 +149,7 @@ def snap(
         )
         if isinstance(found, Verdict):
             raise NoFrame(f"{found.reason}: {found.detail}")
-        verdict = None if recipe is None else capture.check(found, recipe)
+        verdict = None if recipe is None else capture.check(found, recipe, view=view)
     try:
         out.write_bytes(images.encode_png(found.bgr))
     except OSError as exc:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from inspector import images
 from inspector.errors import ModelError
 from inspector.models import offline
-from inspector.models.openvino_archive import compiled
+from inspector.models.openvino_archive import compiled, has_bfloat16, opened
 
 if TYPE_CHECKING:
     from inspector.models.shelf import DetectorDescription
@@ -193,8 +193,12 @@ class OpenVinoEngine:
     def __init__(self, content: bytes, *, precision: str, threads: int | None) -> None:
         """Compile the model in an `.ovz` file's content for one request at a time."""
         self.precision = precision
+        openvino = vendor("openvino")
         self._request = compiled(
-            vendor("openvino"), content, in_bfloat16=precision != "fp32", threads=threads
+            openvino,
+            opened(openvino, content),
+            in_bfloat16=precision != "fp32" and has_bfloat16(openvino),
+            threads=threads,
         )
 
     def predictions(self, planes: NDArray[np.uint8]) -> NDArray[np.float32]:

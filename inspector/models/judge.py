@@ -253,7 +253,8 @@ def load_judge(
     if export is None:
         network, tokenizer = _built(folder, weights)
     else:
-        network = judge_engines.load_export(folder, export, weights, threads=threads)
+        edges = judge_engines.edges_of(thresholds, temperature=temperature)
+        network = judge_engines.load_export(folder, export, weights, threads=threads, edges=edges)
         tokenizer = _tokenizer(folder)
     return FusedJudge(
         network,

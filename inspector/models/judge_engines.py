@@ -1,11 +1,17 @@
 """A fused judge's network in OpenVINO, where an export of it agreed with PyTorch.
 
 The exported graph starts from the vectors of word pieces: they are looked up in the judge's own
-file, so that the export need not carry that table, half of all weights, a second time.
+file, so that the export need not carry that table, half of all weights, a second time. Its large
+matrices are put in from that file too, as PyTorch restores them.
+
+bfloat16 takes some 60 % of float32's time and rounds. What it puts close to an edge, where rounding
+could change a verdict, is computed again in float32: one pair in twenty.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +20,10 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked
 
+from inspector.decision import Thresholds
 from inspector.errors import ModelError
 from inspector.models.engines import is_installed, vendor
-from inspector.models.openvino_archive import compiled
+from inspector.models.openvino_archive import compiled, has_bfloat16, opened
 from inspector.models.shelf import verified_content
 
 if TYPE_CHECKING:
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 JudgeEngine = Literal["auto", "pytorch", "openvino"]
 JudgePrecision = Literal["bf16", "int8"]
 WORDS = "backbone.embeddings.word_embeddings.weight"
+# A matrix that is put in when the graph is loaded is called this and its name in the judge's file.
+LEFT_OUT = "judge:"
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -47,7 +56,8 @@ class JudgeParity:
 class JudgeExport:
     """An entry of `exports` in a judge's `model.json`: a file made of `weights_sha256`.
 
-    "bf16" computes in bfloat16 where the processor does so natively, in float32 elsewhere.
+    "bf16" computes in bfloat16 where the processor does so natively, in float32 elsewhere; log-odds
+    within `recheck_within` of an edge are then computed again in float32.
     """
 
     engine: Literal["openvino"]
@@ -58,6 +68,15 @@ class JudgeExport:
     machine: str
     versions: dict[str, str]
     parity: JudgeParity
+    recheck_within: float = 0.0
+
+
+def edges_of(thresholds: Thresholds, *, temperature: float) -> tuple[float, float, float]:
+    """Return the log-odds of `pass_at`, of even odds and of `fail_at`: where verdicts change."""
+    pass_at, fail_at = (
+        temperature * math.log(p / (1 - p)) for p in (thresholds.pass_at, thresholds.fail_at)
+    )
+    return pass_at, 0.0, fail_at
 
 
 def chosen_export(
@@ -86,18 +105,35 @@ class OpenVinoNetwork:
     """
 
     def __init__(
-        self, content: bytes, words: WordTable, *, precision: JudgePrecision, threads: int | None
+        self,
+        content: bytes,
+        weights: Path,
+        *,
+        precision: JudgePrecision,
+        threads: int | None,
+        edges: Sequence[float] = (),
+        recheck_within: float = 0.0,
     ) -> None:
-        """Compile the model in an `.ovz` file's content."""
-        self._request = compiled(
-            vendor("openvino"),
-            content,
-            in_bfloat16=precision == "bf16",
-            threads=threads,
-            # The weights are stored in int8; states rounded to it too would change verdicts.
-            further={"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0},
-        )
-        self._words = words
+        """Compile the model in an `.ovz` file's content with the judge's verified `weights`.
+
+        `edges` are log-odds, see `edges_of`.
+        """
+        openvino = vendor("openvino")
+        rounds = precision == "bf16" and has_bfloat16(openvino)
+        model = opened(openvino, content)
+        try:
+            _fill(model, large_matrices(weights))
+        except KeyError as exc:
+            raise ModelError(
+                f"expected the judge that the export was made of, found no {exc}; export again"
+            ) from exc
+        self._request = compiled(openvino, model, in_bfloat16=rounds, threads=threads)
+        self._exact: Any = None
+        if rounds and edges and recheck_within > 0:
+            self._exact = compiled(openvino, model, in_bfloat16=False, threads=threads)
+        self._words = word_table(weights)
+        self._edges = np.array(edges, np.float32)
+        self._recheck_within = recheck_within
 
     def __call__(
         self,
@@ -111,8 +147,34 @@ class OpenVinoNetwork:
         import torch
 
         given = graph_inputs(self._words, (input_ids, attention_mask, token_type_ids, signs), looks)
-        self._request.infer(given, share_inputs=True)
-        return torch.from_numpy(self._request.get_output_tensor(0).data.copy())
+        found = _log_odds(self._request, given)
+        if self._exact is not None:
+            apart = np.abs(found[:, None] - self._edges).min(axis=1)
+            (close,) = np.nonzero(~(apart >= self._recheck_within))  # also what is no number
+            if len(close):
+                found[close] = _log_odds(self._exact, _of_rows(given, close))
+        return torch.from_numpy(found)
+
+
+def _log_odds(request: Any, given: list[NDArray[Any]]) -> NDArray[np.float32]:
+    request.infer(given, share_inputs=True)
+    found: NDArray[np.float32] = request.get_output_tensor(0).data.copy()
+    return found
+
+
+def _of_rows(given: list[NDArray[Any]], chosen: NDArray[np.intp]) -> list[NDArray[Any]]:
+    """Return the pairs `chosen` of what the graph takes, cut to the longest of them."""
+    vectors, mask, types, signs, pictures, names, rows = given
+    longest = int(mask[chosen].sum(axis=1).max())
+    return [
+        np.ascontiguousarray(vectors[chosen, :longest]),
+        np.ascontiguousarray(mask[chosen, :longest]),
+        np.ascontiguousarray(types[chosen, :longest]),
+        signs[chosen],
+        pictures,
+        names,
+        rows[chosen],
+    ]
 
 
 class WordTable:
@@ -142,6 +204,41 @@ def word_table(weights: Path) -> WordTable:
         ) from exc
 
 
+def large_matrices(weights: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the matrices in a judge's verified file by name, as PyTorch restores them.
+
+    The table of word pieces is left out. Raises `ModelError` where the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, framework="numpy") as file:
+            names = set(file.keys()) - {WORDS}
+            return {
+                name: file.get_tensor(name) * file.get_tensor(f"{name}.scale")
+                for name in sorted(names)
+                if f"{name}.scale" in names
+            }
+    except SafetensorError as exc:
+        raise ModelError(f"{weights}: expected a judge's weights: {exc}; install it again") from exc
+
+
+def put_in(node: Any, name: str, values: NDArray[np.float32]) -> None:
+    """Replace a constant of a graph by `values`, under its name in the judge's file."""
+    constant = vendor("openvino").opset13.constant(values)
+    constant.set_friendly_name(f"{LEFT_OUT}{name}")
+    node.output(0).replace(constant.output(0))
+
+
+def _fill(model: Any, matrices: Mapping[str, NDArray[np.float32]]) -> None:
+    """Put in what was left out; raise `KeyError` for a matrix that the judge's file lacks."""
+    for node in model.get_ordered_ops():
+        called = node.get_friendly_name()
+        if called.startswith(LEFT_OUT):
+            name = called.removeprefix(LEFT_OUT)
+            put_in(node, name, matrices[name])
+
+
 def graph_inputs(
     words: WordTable, text: tuple[Tensor, Tensor, Tensor, Tensor], looks: Looks | None
 ) -> list[NDArray[Any]]:
@@ -160,9 +257,19 @@ def graph_inputs(
 
 
 def load_export(
-    folder: Path, export: JudgeExport, weights: Path, *, threads: int | None
+    folder: Path,
+    export: JudgeExport,
+    weights: Path,
+    *,
+    threads: int | None,
+    edges: Sequence[float],
 ) -> OpenVinoNetwork:
     """Return the network of a listed export, its file verified."""
-    content = verified_content(folder / export.file, export.sha256)
-    words = word_table(weights)
-    return OpenVinoNetwork(content, words, precision=export.precision, threads=threads)
+    return OpenVinoNetwork(
+        verified_content(folder / export.file, export.sha256),
+        weights,
+        precision=export.precision,
+        threads=threads,
+        edges=edges,
+        recheck_within=export.recheck_within,
+    )

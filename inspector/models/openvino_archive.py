@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,35 +28,36 @@ def archived(openvino: Any, model: Any, *, in_fp16: bool) -> bytes:
     return packed.getvalue()
 
 
-def compiled(
-    openvino: Any,
-    content: bytes,
-    *,
-    in_bfloat16: bool,
-    threads: int | None,
-    further: Mapping[str, Any] | None = None,
-) -> Any:
-    """Return an infer request on the CPU for a file's content, for one request at a time.
+def opened(openvino: Any, content: bytes) -> Any:
+    """Return the `openvino.Model` of a file's content; raise `ModelError` where it is none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            graph, weights = packed.read(_GRAPH), packed.read(_WEIGHTS)
+        return openvino.Core().read_model(graph, weights)
+    except (RuntimeError, zipfile.BadZipFile, KeyError) as exc:
+        raise ModelError(f"OpenVINO cannot load the export: {exc}; export again") from exc
 
-    `in_bfloat16` counts where the processor computes it natively; elsewhere it is float32.
-    `further` are properties of the CPU device. Raises `ModelError` where OpenVINO refuses the file.
+
+def has_bfloat16(openvino: Any) -> bool:
+    """Return whether the processor computes bfloat16 natively."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def compiled(openvino: Any, model: Any, *, in_bfloat16: bool, threads: int | None) -> Any:
+    """Return an infer request on the CPU for a model, for one request at a time.
+
+    Raises `ModelError` where OpenVINO refuses the model.
     """
-    core = openvino.Core()
-    native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     settings: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": "bf16" if native and in_bfloat16 else "f32",
+        "INFERENCE_PRECISION_HINT": "bf16" if in_bfloat16 else "f32",
         # A station's threads share cores with its cameras; pinned ones would wait for them.
         "ENABLE_CPU_PINNING": False,
-        **(further or {}),
     }
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            graph, weights = packed.read(_GRAPH), packed.read(_WEIGHTS)
-        model = core.read_model(graph, weights)
-        return core.compile_model(model, "CPU", settings).create_infer_request()
-    except (RuntimeError, zipfile.BadZipFile, KeyError) as exc:
+        return openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    except RuntimeError as exc:
         raise ModelError(f"OpenVINO cannot load the export: {exc}; export again") from exc

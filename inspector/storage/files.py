@@ -25,6 +25,7 @@ class Pictures:
         self.folder = folder
         with naming_the_path(folder):
             (folder / _PARTIAL).mkdir(parents=True, exist_ok=True)
+        self._lasting_day: Path | None = None
 
     def path(self, inspection_id: UUID, captured_at: datetime) -> str:
         """Return where the picture of that part belongs, relative to the folder, by its UTC day."""
@@ -44,16 +45,28 @@ class Pictures:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                target.parent.mkdir(parents=True, exist_ok=True)
+                if not target.parent.is_dir():
+                    self._lasting_day = None
+                    target.parent.mkdir(parents=True, exist_ok=True)
                 partial.replace(target)
             except OSError:
                 partial.unlink(missing_ok=True)
                 raise
-            # a new day makes new folders, and their names must last too
-            for folder in (target.parent, *target.parent.parents):
-                fsync_folder(folder)
-                if folder == self.folder:
-                    break
+            self._make_last(target.parent)
+
+    def _make_last(self, day: Path) -> None:
+        """Make the names in `day` last, and its own: a new day makes new folders.
+
+        Once it lasts it is not asked for again. Threads that find the same new day both ask.
+        """
+        fsync_folder(day)
+        if day == self._lasting_day:
+            return
+        for folder in day.parents:
+            fsync_folder(folder)
+            if folder == self.folder:
+                break
+        self._lasting_day = day
 
     def load(self, relative: str) -> Bgr:
         """Return the picture; raise `PictureError` where it is gone or cannot be read."""

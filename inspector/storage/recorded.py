@@ -30,6 +30,7 @@ from inspector.domain import (
 )
 from inspector.storage.database import Database
 from inspector.storage.schema import (
+    AcknowledgementRow,
     ClauseFindingRow,
     CodeRow,
     DefectRow,
@@ -51,6 +52,14 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """The PLC's word that it has read the result; `by` is empty where it did not say who."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedPart:
     """All that is known of one part; reviews oldest first."""
 
@@ -58,6 +67,7 @@ class RecordedPart:
     inspection: Inspection
     reviews: tuple[Review, ...]
     open_review: bool
+    acknowledgement: Acknowledgement | None = None
 
 
 def recorded_part(database: Database, inspection_id: UUID) -> RecordedPart | None:
@@ -72,6 +82,7 @@ def recorded_part(database: Database, inspection_id: UUID) -> RecordedPart | Non
             inspection=_inspection(connection, row),
             reviews=_reviews(connection, inspection_id),
             open_review=row.open_review,
+            acknowledgement=_acknowledgement(connection, inspection_id),
         )
 
 
@@ -170,6 +181,15 @@ def _reviews(connection: Connection, inspection_id: UUID) -> tuple[Review, ...]:
         )
         for r in rows
     )
+
+
+def _acknowledgement(connection: Connection, inspection_id: UUID) -> Acknowledgement | None:
+    row = connection.execute(
+        select(AcknowledgementRow.__table__).where(
+            AcknowledgementRow.inspection_id == inspection_id
+        )
+    ).first()
+    return None if row is None else Acknowledgement(by=row.acknowledged_by, at=row.at)
 
 
 def _children(

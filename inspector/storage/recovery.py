@@ -17,6 +17,7 @@ _WITHOUT_CANDIDATE = {
     "deadline": (Reason.DEADLINE, "the deadline came before anything was judged"),
     "stopping": (Reason.STOPPING, "the station stopped before anything was judged"),
 }
+_MAYBE_SENT = "the station ended as this answer was leaving; the PLC may not have got it"
 _INTERRUPTED = (Reason.INTERRUPTED, "the station ended while the ticket was open")
 
 
@@ -25,11 +26,13 @@ class RecoveryReport:
     """Which parts became rows, and what could not be read (one line each).
 
     `settled` were judged and answered, `unsettled` judged but not answered, `interrupted` not
-    judged. `torn` files, of which no row could be made, lie beside the spool's, named `.torn`.
+    judged. Of `uncertain` it is not known whether the answer left: it was on its way. `torn` files,
+    of which no row could be made, lie beside the spool's, named `.torn`.
     """
 
     settled: tuple[UUID, ...] = ()
     unsettled: tuple[UUID, ...] = ()
+    uncertain: tuple[UUID, ...] = ()
     interrupted: tuple[UUID, ...] = ()
     torn: tuple[str, ...] = ()
 
@@ -37,12 +40,15 @@ class RecoveryReport:
 def recover(spool: Spool, store: Store) -> RecoveryReport:
     """Record every leftover of `spool`, then remove it; running it again changes nothing.
 
-    A candidate without settlement becomes the row that it describes, with nothing sent.
+    A candidate without settlement becomes the row that it describes, with nothing sent. Where the
+    answer may have left, the row says that it did, since a PASS that a PLC acted on must not be
+    denied; its detail says the doubt, and a person is asked to look.
 
     Raises `StorageError` where the database refuses; what is not recorded stays in the spool.
     """
     settled: list[UUID] = []
     unsettled: list[UUID] = []
+    uncertain: list[UUID] = []
     interrupted: list[UUID] = []
     torn: list[str] = []
     for leftover in spool.leftovers():
@@ -51,8 +57,9 @@ def recover(spool: Spool, store: Store) -> RecoveryReport:
         if inspection is None:
             spool.set_aside(leftover.id)
             continue
+        is_uncertain = leftover.settlement is not None and not leftover.settlement.is_certain
         try:
-            store.record(inspection)
+            store.record(inspection, needs_review=is_uncertain)
         except RecordRefused as exc:
             # one record must not keep all the others, and the station, waiting
             torn.append(f"{spool.set_aside(leftover.id)}: {exc}")
@@ -62,11 +69,14 @@ def recover(spool: Spool, store: Store) -> RecoveryReport:
             interrupted.append(leftover.id)
         elif leftover.settlement is None:
             unsettled.append(leftover.id)
+        elif is_uncertain:
+            uncertain.append(leftover.id)
         else:
             settled.append(leftover.id)
     return RecoveryReport(
         settled=tuple(settled),
         unsettled=tuple(unsettled),
+        uncertain=tuple(uncertain),
         interrupted=tuple(interrupted),
         torn=tuple(torn),
     )
@@ -82,6 +92,9 @@ def _inspection(leftover: Leftover) -> Inspection | None:
         return None
     if settlement is None:
         return replace(inspection, sent_decision=None, sent_at=None)
+    if not settlement.is_certain:
+        doubt = f"{inspection.verdict.detail}; {_MAYBE_SENT}"
+        inspection = replace(inspection, verdict=replace(inspection.verdict, detail=doubt))
     return settlement.applied_to(inspection)
 
 

@@ -15,7 +15,7 @@ from inspector.storage.schema import (
 )
 
 
-def inspection_row(inspection: Inspection, seq: int) -> dict[str, Any]:
+def inspection_row(inspection: Inspection, seq: int, *, needs_review: bool) -> dict[str, Any]:
     """Return the columns of `inspections`."""
     verdict, timings, provenance = inspection.verdict, inspection.timings, inspection.provenance
     # only what was judged good and told to be good needs no person
@@ -54,7 +54,7 @@ def inspection_row(inspection: Inspection, seq: int) -> dict[str, Any]:
         "detector_sha256": provenance.detector_sha256,
         "judge_sha256": provenance.judge_sha256,
         "software": provenance.software,
-        "open_review": not is_passed,
+        "open_review": needs_review or not is_passed,
     }
 
 

@@ -243,6 +243,16 @@ class ReviewRow(Table):
     )
 
 
+class AcknowledgementRow(Table):
+    """The PLC's word that it has read the result of a part: the first one."""
+
+    __tablename__ = "acknowledgements"
+
+    inspection_id: Mapped[UUID] = mapped_column(ForeignKey(InspectionRow.id), primary_key=True)
+    acknowledged_by: Mapped[str]
+    at: Mapped[datetime]
+
+
 class AlarmRow(Table):
     """The state now of each alarm of each station; `state` is of ISA-18.2 (UNACK, ACKED, …).
 

@@ -62,12 +62,17 @@ class OpenTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What left the station for a ticket, and who decided it; None where nothing left."""
+    """What left the station for a ticket, and who decided it; None where nothing left.
+
+    `is_certain` is False where it is written before the answer leaves: whoever finds it after a
+    crash knows that it may have left, and may not.
+    """
 
     id: UUID
     sent_decision: Decision | None
     sent_at: datetime | None
     by: SettledBy
+    is_certain: bool = True
 
     def applied_to(self, inspection: Inspection) -> Inspection:
         """Return `inspection` with what was sent; what was judged stays."""
@@ -267,6 +272,7 @@ def _settlement_to_json(settlement: Settlement) -> dict[str, Any]:
         "sent_decision": decision_to_json(settlement.sent_decision),
         "sent_at": moment_to_json(settlement.sent_at),
         "by": settlement.by,
+        "is_certain": settlement.is_certain,
     }
 
 
@@ -279,6 +285,7 @@ def _settlement_from_json(body: Mapping[str, Any]) -> Settlement:
             sent_decision=decision_from_json(body["sent_decision"]),
             sent_at=moment_from_json(body["sent_at"]),
             by=body["by"],
+            is_certain=bool(body.get("is_certain", True)),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise StorageError(f"expected a settlement of this version, found {exc!r}") from exc

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, case, func, insert, select, text, update
+from sqlalchemy import Connection, case, delete, func, insert, select, text, update
 
-from inspector.domain import Decision, Inspection
+from inspector.domain import Decision, Inspection, Reason, Verdict
 from inspector.errors import AlreadyReviewed, StorageError
 from inspector.storage.database import Database
+from inspector.storage.recorded import clause_ids
 from inspector.storage.records import inspection_to_json, json_text
 from inspector.storage.rows import child_rows, inspection_row
 from inspector.storage.schema import (
+    AcknowledgementRow,
     HourRow,
     InspectionRow,
     ModelRow,
@@ -36,6 +39,24 @@ class OutboxMessage:
     payload: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierPart:
+    """A part that was recorded lately: what its trigger asked for, and what it was told."""
+
+    id: UUID
+    request_id: str
+    camera_id: str
+    part_id: str | None
+    lot: str | None
+    view: str | None
+    recipe: str
+    expected: Mapping[str, str]
+    triggered_at: datetime
+    verdict: Verdict
+    sent_decision: Decision | None
+    sent_at: datetime | None
+
+
 class Store:
     """The writes. Any thread may call; each method is one transaction, on disk when it returns.
 
@@ -45,10 +66,12 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, inspection: Inspection) -> int:
+    def record(self, inspection: Inspection, *, needs_review: bool = False) -> int:
         """Write the row of a part, all that belongs to it and its outbox message; return its seq.
 
-        A part that is there already, by its id, is left as it is.
+        A part that was not judged and told to be good is left open for review anyway;
+        `needs_review` leaves any other open too. A part that is there already, by its id, is left
+        as it is.
         """
         with self._database.writing() as connection:
             take_turn(connection)
@@ -58,7 +81,10 @@ class Store:
             if known is not None:
                 return known
             seq = 1 + (connection.scalar(select(func.max(InspectionRow.seq))) or 0)
-            connection.execute(insert(InspectionRow), inspection_row(inspection, seq))
+            connection.execute(
+                insert(InspectionRow),
+                inspection_row(inspection, seq, needs_review=needs_review),
+            )
             for table, rows in child_rows(inspection):
                 if rows:
                     connection.execute(insert(table), rows)
@@ -74,6 +100,39 @@ class Store:
             )
             _count(connection, inspection)
         return seq
+
+    def parts_since(self, moment: datetime, *, station_id: str) -> tuple[EarlierPart, ...]:
+        """Return the parts of a station that were triggered from `moment` on, oldest first."""
+        asked = (
+            select(InspectionRow.__table__)
+            .where(InspectionRow.station_id == station_id, InspectionRow.triggered_at >= moment)
+            .order_by(InspectionRow.triggered_at, InspectionRow.seq)
+        )
+        with self._database.reading() as connection:
+            return tuple(
+                EarlierPart(
+                    id=row.id,
+                    request_id=row.request_id,
+                    camera_id=row.camera_id,
+                    part_id=row.part_id,
+                    lot=row.lot,
+                    view=row.view,
+                    recipe=row.recipe,
+                    expected=dict(row.expected),
+                    triggered_at=row.triggered_at,
+                    verdict=Verdict(
+                        decision=Decision(row.decision),
+                        reason=Reason(row.reason),
+                        detail=row.detail,
+                        clause_ids=clause_ids(row.clause_ids),
+                    ),
+                    sent_decision=None
+                    if row.sent_decision is None
+                    else Decision(row.sent_decision),
+                    sent_at=row.sent_at,
+                )
+                for row in connection.execute(asked)
+            )
 
     def pending_outbox(
         self, limit: int, *, station_id: str | None = None
@@ -93,10 +152,21 @@ class Store:
         with self._database.reading() as connection:
             return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
 
-    def outbox_waiting(self, station_id: str) -> tuple[int, datetime | None]:
-        """Return how many records of a station are unpublished, and the oldest one's trigger."""
+    def newest_seq(self) -> int:
+        """Return the seq of the newest record of all stations, 0 where there is none."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.max(InspectionRow.seq))) or 0
+
+    def outbox_waiting(
+        self, station_id: str, *, after_seq: int | None = None
+    ) -> tuple[int, datetime | None]:
+        """Return how many records of a station wait, and the oldest one's trigger.
+
+        Those wait that are unpublished, or, for a reader with a place of its own, lie after it.
+        """
+        waits = ~OutboxRow.published if after_seq is None else OutboxRow.seq > after_seq
         asked = select(func.count(), func.min(OutboxRow.seq)).where(
-            ~OutboxRow.published, OutboxRow.station_id == station_id
+            waits, OutboxRow.station_id == station_id
         )
         with self._database.reading() as connection:
             waiting, oldest = connection.execute(asked).one()
@@ -113,6 +183,67 @@ class Store:
             connection.execute(
                 update(OutboxRow).where(OutboxRow.seq.in_(seqs)).values(published=True)
             )
+
+    def prune_outbox(
+        self, before: datetime, *, station_id: str, up_to_seq: int | None = None, limit: int
+    ) -> int:
+        """Delete published records of a station whose parts are older than `before`, oldest first.
+
+        Nothing above `up_to_seq` is deleted, where it is given, and nothing that is unpublished.
+        Returns how many were, at most `limit`: the rest is for later calls, since the database has
+        one writer. The parts themselves stay.
+        """
+        newest_old = (
+            select(InspectionRow.seq)
+            .where(InspectionRow.station_id == station_id, InspectionRow.triggered_at < before)
+            .order_by(InspectionRow.triggered_at.desc(), InspectionRow.seq.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            last = connection.scalar(newest_old)
+            if last is None:
+                return 0
+            seqs = connection.scalars(
+                select(OutboxRow.seq)
+                .where(
+                    OutboxRow.station_id == station_id,
+                    OutboxRow.published,
+                    OutboxRow.seq <= (last if up_to_seq is None else min(last, up_to_seq)),
+                )
+                .order_by(OutboxRow.seq)
+                .limit(limit)
+            ).all()
+        if not seqs:
+            return 0
+        with self._database.writing() as connection:
+            pruned = connection.execute(
+                delete(OutboxRow).where(OutboxRow.seq.in_(seqs), OutboxRow.published)
+            )
+            return pruned.rowcount
+
+    def acknowledge(self, inspection_id: UUID, *, by: str, at: datetime) -> bool:
+        """Note who has read the result of a part; the first counts.
+
+        Returns False where there is no row of that part (yet).
+        """
+        with self._database.writing() as connection:
+            take_turn(connection)
+            known = connection.scalar(
+                select(InspectionRow.id).where(InspectionRow.id == inspection_id)
+            )
+            if known is None:
+                return False
+            earlier = connection.scalar(
+                select(AcknowledgementRow.at).where(
+                    AcknowledgementRow.inspection_id == inspection_id
+                )
+            )
+            if earlier is None:
+                connection.execute(
+                    insert(AcknowledgementRow),
+                    {"inspection_id": inspection_id, "acknowledged_by": by, "at": at},
+                )
+        return True
 
     def add_review(
         self,

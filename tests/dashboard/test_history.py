@@ -29,6 +29,16 @@ def test_history_explains_a_part_clause_by_clause_in_the_standards_words(
     assert 'x="20.0" y="30.0"' in picture(page)
 
 
+def test_history_says_who_has_read_the_answer(plant: Plant, open_page: Open) -> None:
+    now = datetime.now(UTC)
+    for by, said in (("robot <2>", "Read by robot &lt;2&gt; at "), ("", "Read by the PLC at ")):
+        recorded = part(now)
+        plant.store.record(recorded)
+        assert "Read by" not in words(open_page("history", part=str(recorded.id)))
+        plant.store.acknowledge(recorded.id, by=by, at=now)
+        assert said in words(open_page("history", part=str(recorded.id)))
+
+
 def test_printed_text_is_shown_as_text_not_as_markup(plant: Plant, open_page: Open) -> None:
     recorded = part(datetime.now(UTC))
     plant.store.record(recorded)

@@ -26,8 +26,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def mosquitto(folder: Path, *more: str) -> Iterator[int]:
-    port = free_port()
+def mosquitto(folder: Path, *more: str, at_port: int | None = None) -> Iterator[int]:
+    port = at_port or free_port()
     owner = ("user root",) if os.geteuid() == 0 else ()
     rules = more or ("allow_anonymous true",)
     lines = (*owner, f"listener {port} 127.0.0.1", *rules)

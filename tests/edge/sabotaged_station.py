@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from edge import conclusion
 from edge.answers import Answers
+from edge.intake import Intake
 from edge.proof import station
 from edge.proof.plant import DEADLINE_MS
 from edge.recorder import Recorder
+from edge.tickets import Tickets
+from inspector.domain import Decision, Reason, Verdict
+from inspector.errors import MessageError
 from inspector.storage.spool import Spool
 from inspector.storage.store import Store
 
@@ -48,11 +53,11 @@ def answer_before_the_record() -> None:
 def drop_the_outbox_row() -> None:
     record = Store.record
 
-    def forgetful(self: Store, inspection: Any) -> int:
-        seq = record(self, inspection)
+    def forgetful(self: Store, inspection: Any, **more: Any) -> int:
+        seq = record(self, inspection, **more)
         if seq % 7 == 0:
-            with sqlite3.connect(self._database.engine.url.database or "") as database:
-                database.execute("DELETE FROM outbox WHERE seq = ?", (seq,))
+            with self._database.writing() as connection:
+                connection.exec_driver_sql(f"DELETE FROM outbox WHERE seq = {seq}")
         return seq
 
     Store.record = forgetful  # type: ignore[method-assign]
@@ -83,15 +88,11 @@ def answer_late() -> None:
 
 def record_twice() -> None:
     """A ticket comes back from the spool as another part."""
-    from uuid import uuid4
-
     record = Store.record
 
-    def doubling(self: Store, inspection: Any) -> int:
-        from dataclasses import replace
-
+    def doubling(self: Store, inspection: Any, **more: Any) -> int:
         record(self, replace(inspection, id=uuid4()))
-        return record(self, inspection)
+        return record(self, inspection, **more)
 
     Store.record = doubling  # type: ignore[method-assign]
 
@@ -111,6 +112,42 @@ def stir_the_stream() -> None:
     Store.pending_outbox = backwards  # type: ignore[method-assign]
 
 
+def pass_everything() -> None:
+    conclude = conclusion.Conclusions.conclude
+
+    def blind(self: Any, ticket: Any, inspection: Any) -> Any:
+        if inspection.verdict.decision is Decision.FAIL:
+            verdict = Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail="not looked at")
+            inspection = replace(inspection, verdict=verdict)
+        return conclude(self, ticket, inspection)
+
+    conclusion.Conclusions.conclude = blind  # type: ignore[method-assign]
+
+
+def answer_the_unreadable() -> None:
+    """What has no readable id gets an answer all the same."""
+    on_bad_message = Intake._on_bad_message
+
+    def talkative(self: Intake, error: MessageError) -> None:
+        on_bad_message(self, MessageError(str(error), request_id=error.request_id or "unreadable"))
+
+    Intake._on_bad_message = talkative  # type: ignore[method-assign]
+
+
+def miscount() -> None:
+    """A trigger that cannot be read becomes nothing."""
+    Tickets.count_malformed = lambda self: self._count(received=1)  # type: ignore[method-assign]
+
+
+def die_of_a_payload() -> None:
+    """What cannot be read ends the thread that reads."""
+
+    def brittle(self: Intake, error: MessageError) -> None:
+        raise error
+
+    Intake._on_bad_message = brittle  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     {
         one.__name__: one
@@ -123,6 +160,10 @@ if __name__ == "__main__":
             record_twice,
             lose_the_ticket,
             stir_the_stream,
+            pass_everything,
+            answer_the_unreadable,
+            miscount,
+            die_of_a_payload,
         )
     }[sys.argv.pop(1)]()
     sys.exit(station.main())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from camera_builders import EMULATED, WAIT_S, Emulated
+from pydantic import ValidationError
 
 from edge.cameras import camera_of, capture_of
 from edge.capture import Capture, Shot
@@ -128,6 +129,21 @@ def test_a_feature_that_the_camera_refuses_is_named(
     camera, _ = opened(emulated.changed(features={**emulated.settings.features, **wrong}), cameras)
     with pytest.raises(CameraError, match=next(iter(wrong))):
         camera.require(WAIT_S)
+
+
+def test_a_camera_without_an_input_cannot_be_fired_by_its_line(
+    emulated: Emulated, cameras: list[LiveCamera]
+):
+    if emulated.is_fired_by_software:
+        pytest.skip("this camera has inputs: see test_camera_line.py")
+    if emulated.settings.driver == "opencv":
+        with pytest.raises(ValidationError, match="camera_line"):
+            emulated.changed(trigger_by="camera_line", latency_bound_ms=50)
+        return
+    camera, _ = opened(emulated.changed(trigger_by="camera_line", latency_bound_ms=50), cameras)
+    with pytest.raises(CameraError, match="trigger") as refused:
+        camera.require(WAIT_S)
+    assert "\n" not in str(refused.value)
 
 
 def test_pictures_of_a_running_camera_are_no_copies_of_each_other(

@@ -148,6 +148,33 @@ def test_a_kill_as_soon_as_the_pass_left_is_a_row_that_says_so(folder: Path):
     assert recovered(folder) == ("PASS", "PASS", "PASS")
 
 
+def test_a_kill_between_the_note_and_the_sending_is_a_row_that_names_the_doubt(folder: Path):
+    killed(lambda: Bench(folder, after="settlement PASS").conclude())
+    assert recovered(folder) == ("PASS", "PASS", None)
+    with closing(sqlite3.connect(folder / "station.db")) as rows:
+        ((detail, open_review),) = rows.execute("SELECT detail, open_review FROM inspections")
+    assert "the PLC may not have got it" in detail
+    assert open_review
+
+
+def test_a_pass_that_left_for_certain_needs_no_review(folder: Path):
+    class Certain(MortalSpool):
+        def settle(self, settlement: Settlement, *, durable: bool = True) -> None:
+            Spool.settle(self, settlement, durable=durable)
+            if settlement.is_certain:
+                die()
+
+    def conclude() -> None:
+        bench = Bench(folder, after="")
+        bench.recorder._spool = Certain(folder / "spool", after="")
+        bench.conclude()
+
+    killed(conclude)
+    assert recovered(folder) == ("PASS", "PASS", "PASS")
+    with closing(sqlite3.connect(folder / "station.db")) as rows:
+        assert rows.execute("SELECT open_review FROM inspections").fetchone() == (0,)
+
+
 def test_a_kill_after_an_answer_that_could_not_leave_is_a_row_with_nothing_sent(folder: Path):
     killed(lambda: Bench(folder, after="settlement None", leaves=False).conclude())
     assert recovered(folder) == ("PASS", None, None)

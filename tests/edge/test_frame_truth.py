@@ -14,6 +14,7 @@ from edge_builders import station_settings
 from edge.frame_truth import Still, check_frame, measure
 from inspector import images
 from inspector.domain import Bgr, Frame, Reason
+from inspector.errors import SettingsError
 from inspector.settings import FrameSettings, Recipe, load_recipe
 
 SIZE = (96, 128)
@@ -67,6 +68,40 @@ def test_a_false_picture_is_held_with_measure_and_limit(recipe: Recipe, bgr: Bgr
     assert verdict.reason is Reason.BAD_FRAME
     assert expected in verdict.detail
     assert "camera top" in verdict.detail
+
+
+def test_the_reference_of_the_view_says_how_sharp_a_good_frame_is(recipe: Recipe, tmp_path: Path):
+    golden = tmp_path / "golden"
+    golden.mkdir()
+    (golden / "top.png").write_bytes(images.encode_png(scene(5)))
+    changes = {
+        "reference": str(golden),
+        "frame": FrameSettings(sharpness_by_reference=True),
+    }
+    learnt = replace(recipe, settings=recipe.settings.model_copy(update=changes))
+    blurred = frame(cv2.GaussianBlur(scene(), (0, 0), 3))
+    assert check_frame(frame(scene(1)), learnt, view="top") is None
+    verdict = check_frame(blurred, learnt, view="top")
+    assert verdict is not None
+    assert verdict.detail.startswith("camera top: blurred: expected a sharpness of at least 50%")
+    # without its reference a part is held by the pipeline, which says so
+    assert check_frame(blurred, learnt, view="bottom") is None
+    assert check_frame(blurred, learnt, view=None) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("frame: {sharpness_by_reference: true}", "expected a reference"),
+        ("reference: a.png\nframe: {sharpness_by_reference: true, sharpness: 9}", "found both"),
+    ],
+)
+def test_a_norm_of_sharpness_that_cannot_be_is_refused(tmp_path: Path, written: str, expected: str):
+    file = Path(station_settings(tmp_path, port=1, migrated=None).recipes[0])
+    plain = file.read_text().split("frame:")[0]
+    file.write_text(f"{plain}{written}\n")
+    with pytest.raises(SettingsError, match=expected):
+        load_recipe(str(file))
 
 
 def test_sharpness_is_not_checked_without_a_norm(recipe: Recipe):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from edge_builders import await_that
 
 from edge.capture import NS_PER_S, Capture, Shot
 from edge.drivers.contract import FiredBy, Grab
+from edge.latency_test import measure_latency
 from edge.live_camera import CameraClock, LiveCamera
 from inspector.domain import Frame, Reason, Verdict
 from inspector.errors import CameraError
@@ -80,6 +82,24 @@ def cameras() -> Iterator[list[LiveCamera]]:
     yield cameras
     for camera in cameras:
         camera.close()
+
+
+@dataclass(slots=True)
+class ScreenDriver(ScriptedDriver):
+    """A camera that runs by itself before a screen, and shows it `late_s` later."""
+
+    late_s: float = 0.05
+    contrast: int = 100
+    shown: list[tuple[float, bool]] = field(default_factory=list)
+
+    def show(self, is_bright: bool) -> None:
+        self.shown.append((time.monotonic(), is_bright))
+
+    def grab(self, timeout_s: float) -> Grab | None:
+        threading.Event().wait(0.005)  # 200 frames a second
+        then = time.monotonic() - self.late_s
+        seen = [is_bright for at, is_bright in tuple(self.shown) if at <= then]
+        return grabbed(50 + (self.contrast if seen and seen[-1] else 0))
 
 
 def live(
@@ -307,3 +327,31 @@ def test_a_frame_says_when_it_was_exposed_not_when_it_came(cameras: list[LiveCam
     (second,) = camera.slot.frames()
     assert second.captured_ns - first.captured_ns <= 1 * MS
     assert second.captured_ns <= time.monotonic_ns()
+
+
+def test_a_bound_is_measured_that_no_late_frame_breaks(cameras: list[LiveCamera]):
+    screen = ScreenDriver(late_s=0.05)
+    camera, _ = live(cameras, screen, latency_bound_ms=5000)
+    told: list[float] = []
+    report = measure_latency(
+        "top",
+        camera.slot,
+        screen.show,
+        changes=4,
+        timeout_s=WAIT_S,
+        chance=random.Random(7),
+        on_change=lambda _number, wait_ms: told.append(wait_ms),
+    )
+    assert report.waits_ms == tuple(told)
+    assert len(told) == 4
+    assert min(told) >= 50
+    assert report.bound_ms >= 1.5 * max(told)
+
+
+def test_a_camera_that_does_not_see_the_screen_is_not_measured(cameras: list[LiveCamera]):
+    screen = ScreenDriver(contrast=3)
+    camera, _ = live(cameras, screen, latency_bound_ms=5000)
+    with pytest.raises(CameraError, match="point it at the screen"):
+        measure_latency(
+            "top", camera.slot, screen.show, changes=1, timeout_s=1, chance=random.Random(7)
+        )

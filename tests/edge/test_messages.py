@@ -81,6 +81,7 @@ PAYLOADS = (
         ts=MOMENT,
     ),
     messages.SelfTest(nonce="0123456789abcdef0123456789abcdef"),
+    messages.Carried(seq=31337, ts=MOMENT),
 )
 COMMANDS = (
     (messages.Ack(request_id="L1-000123"), messages.parse_ack),
@@ -276,6 +277,12 @@ def test_a_command_is_what_it_was_in_the_last_version(
     schema(kind).validate(json.loads(golden))
 
 
+def test_an_acknowledgement_may_say_by_whom():
+    payload = messages.encode_command(messages.Ack(request_id="r1", by="robot 2"))
+    schema("ack").validate(json.loads(payload))
+    assert messages.parse_ack(payload) == messages.Ack(request_id="r1", by="robot 2")
+
+
 def test_a_replay_needs_nothing_but_where_to_begin():
     assert messages.parse_replay(b'{"after_seq": 0}') == messages.ReplayOrder(after_seq=0)
     assert messages.parse_replay(b'{"after_seq": 0, "limit": 99999999}').limit == 100_000
@@ -287,6 +294,8 @@ def test_a_replay_needs_nothing_but_where_to_begin():
         (messages.parse_ack, b"{}"),
         (messages.parse_ack, b'{"request_id": "a b"}'),
         (messages.parse_ack, b'{"request_id": "r1", "code": 1}'),
+        (messages.parse_ack, b'{"request_id": "r1", "by": ""}'),
+        (messages.parse_ack, b'{"request_id": "r1", "by": 7}'),
         (messages.parse_replay, b"{}"),
         (messages.parse_replay, b'{"after_seq": "1"}'),
         (messages.parse_replay, b'{"after_seq": 1, "limit": 0}'),

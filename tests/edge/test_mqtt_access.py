@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
 import subprocess
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 from brokers import Certificates, mosquitto, needs_mosquitto, needs_openssl
 from edge_builders import WAIT_S, LinePlc, await_that, running
+from sparkplug_host import sparkplug_host
 
 from edge import messages
 from edge.mqtt import Link, Message
+from inspector.alarms import AlarmState
 from inspector.errors import BrokerError
-from inspector.settings import MqttSettings, StationSettings
+from inspector.settings import MqttSettings, SparkplugSettings, StationSettings
 
 PASSWD = shutil.which("mosquitto_passwd")
 
@@ -104,8 +107,8 @@ def shipped_acl(folder: Path, base: str) -> Path:
     return folder / "acl"
 
 
-def secured(settings: StationSettings, port: int) -> StationSettings:
-    mqtt = {"port": port, "username": "line1-cell4", "password_env": "TEST_MQTT_PASSWORD"}
+def secured(settings: StationSettings, port: int, **more: object) -> StationSettings:
+    mqtt = {"port": port, "username": "line1-cell4", "password_env": "TEST_MQTT_PASSWORD", **more}
     return StationSettings.model_validate({**settings.model_dump(), "mqtt": mqtt})
 
 
@@ -115,7 +118,7 @@ def plc_as(port: int, user: str, monkeypatch: pytest.MonkeyPatch):
     link = Link(
         MqttSettings(port=port, username=user, password_env="TEST_PLC_PASSWORD"),
         client_id=f"test-{user}",
-        subscribe=("qc/line1/state", "qc/line1/evt/+", "qc/line1/record"),
+        subscribe=("qc/line1/state", "qc/line1/evt/+", "qc/line1/record", "qc/line1/alarm/#"),
     )
     link.start()
     try:
@@ -148,6 +151,81 @@ def test_the_shipped_access_list_lets_a_line_work(
         replay = Message(topic="qc/line1/cmd/replay", payload=messages.encode_command(order))
         mes.link.publish(replay)
         mes.await_message(messages.RECORD, lambda payload: b'"replayed": true' in payload)
+
+
+@needs_mosquitto
+@pytest.mark.skipif(PASSWD is None, reason="mosquitto_passwd is not installed")
+def test_only_whom_the_shipped_access_list_names_may_command_alarms(
+    tmp_path: Path, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TEST_MQTT_PASSWORD", "line1-cell4")
+    alerts = "plant/site1/area2/line1/cell4/plc/guard"
+    alarms = {"plc": [{"name": "guard", "filter": alerts, "shape": "scalar", "effect": "hold"}]}
+    rules = (
+        *users(tmp_path, "line1-cell4", "plc-line1", "panel-line1", "mes"),
+        f"acl_file {shipped_acl(tmp_path, 'qc/line1')}",
+    )
+    with (
+        mosquitto(tmp_path, *rules) as port,
+        plc_as(port, "plc-line1", monkeypatch) as plc,
+        plc_as(port, "mes", monkeypatch) as mes,
+        plc_as(port, "panel-line1", monkeypatch) as panel,
+        running(StationSettings.model_validate(
+            {**secured(settings, port).model_dump(), "alarms": alarms}
+        )) as station,
+    ):  # fmt: skip
+        plc.await_state("Ready")
+        plc.link.publish(Message(topic=alerts, payload=b"1"))
+        await_that(lambda: station._desk.alarms.state("guard") is AlarmState.UNACK)
+        for intruder in (plc, mes):
+            token = command_alarm(intruder, "out_of_service", by="Ana")
+            receipt = intruder.link.receipts.get(timeout=WAIT_S)
+            while receipt is None or receipt.token != token:
+                receipt = intruder.link.receipts.get(timeout=WAIT_S)
+            assert not receipt.delivered
+        # what is refused never comes: the panel's later word is the first that is heard
+        command_alarm(panel, "ack", by="Ana")
+        await_that(lambda: station._desk.alarms.state("guard") is not AlarmState.UNACK)
+        assert station._desk.alarms.state("guard") is AlarmState.ACKED
+        plc.trigger("r1")
+        assert plc.result("r1").reason == "ALARM_ACTIVE"
+        panel.await_message("alarm/guard", lambda payload: b'"ACKED"' in payload)
+
+
+def command_alarm(client: LinePlc, action: str, *, by: str) -> int:
+    payload = json.dumps({"alarm_id": "guard", "action": action, "by": by, "reason": "test"})
+    token = client.link.publish(Message(topic="qc/line1/cmd/alarm", payload=payload.encode()))
+    assert token is not None
+    return token
+
+
+@needs_mosquitto
+@pytest.mark.skipif(PASSWD is None, reason="mosquitto_passwd is not installed")
+def test_the_shipped_access_list_lets_sparkplug_work(
+    tmp_path: Path, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TEST_MQTT_PASSWORD", "line1-cell4")
+    rules = (
+        *users(tmp_path, "line1-cell4", "plc-line1", "scada"),
+        f"acl_file {shipped_acl(tmp_path, 'qc/line1')}",
+    )
+    group, node = "area2", "line1-cell4"
+    sparkplug = SparkplugSettings(group=group, node=node, primary_host="scada")
+    with (
+        mosquitto(tmp_path, *rules) as port,
+        plc_as(port, "plc-line1", monkeypatch) as plc,
+        sparkplug_host(port, user="scada", group=group, node=node) as host,
+        running(secured(settings, port, sparkplug=sparkplug)),
+    ):
+        host.say_state("scada", online=True, at_ms=1)
+        plc.await_state("Ready")
+        host.await_("DBIRTH", "camera-top")
+        plc.trigger("r1")
+        host.part("r1")
+        count = len(host.told)
+        host.command("Node Control/Rebirth", True)
+        host.await_("NBIRTH", after=count)
+    host.await_("NDEATH")
 
 
 @needs_mosquitto

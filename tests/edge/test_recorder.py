@@ -7,7 +7,8 @@ import queue
 import shutil
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +21,8 @@ from edge.supervision import Stage, Turn
 from inspector.domain import Decision, Findings, Inspection, Reason, Verdict
 from inspector.storage.database import open_database
 from inspector.storage.store import Store
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 class FakeLink:
@@ -48,6 +51,10 @@ class FakeLink:
     def reconnect(self) -> None:
         self.reconnects += 1
         self.receipts.put(None)
+
+
+def kept(store: Store) -> list[int]:
+    return [message.seq for message in store.outbox_after(0, station_id="line1", limit=99)]
 
 
 def part(request_id: str) -> Inspection:
@@ -164,6 +171,54 @@ def test_records_are_sent_again_to_whoever_asks(store: Store, link: FakeLink, ou
     assert again == [(seq, True) for seq in range(4, 15)]
     with pytest.raises(queue.Empty):
         link.published.get(timeout=0.2)
+
+
+def test_what_is_old_and_sent_is_deleted_and_nothing_else(store: Store, link: FakeLink):
+    sent, old, new = (
+        store.record(replace(part(name), triggered_at=NOON - timedelta(days=days)))
+        for name, days in (("sent", 5), ("unsent", 4), ("new", 1))
+    )
+    store.record(replace(part("other"), station_id="line2", triggered_at=NOON - timedelta(days=9)))
+    store.mark_published((sent, new))
+    clock_ns = 0
+    outbox = Outbox(
+        store=store,
+        link=link,  # type: ignore[arg-type]
+        topic="qc/line1/record",
+        station_id="line1",
+        keep_days=2,
+        clock_ns=lambda: clock_ns,
+        now=lambda: NOON,
+    )
+    outbox._prune()
+    assert kept(store) == [old, new]
+    assert len(store.pending_outbox(9, station_id="line2")) == 1
+    store.mark_published((old,))
+    outbox._prune()
+    assert kept(store) == [old, new], "it has just looked"
+    clock_ns = 61 * 10**9
+    outbox._prune()
+    assert kept(store) == [new]
+    assert len(store.parts_since(NOON - timedelta(days=9), station_id="line1")) == 3
+
+
+def test_a_record_that_another_reader_still_needs_is_kept(store: Store, link: FakeLink):
+    first, second = (store.record(part(name)) for name in ("r1", "r2"))
+    store.mark_published((first, second))
+    later = {"before": datetime(2030, 1, 1, tzinfo=UTC), "station_id": "line1"}
+    assert store.prune_outbox(**later, up_to_seq=0, limit=9) == 0  # type: ignore[arg-type]
+    assert store.prune_outbox(**later, up_to_seq=first, limit=9) == 1  # type: ignore[arg-type]
+    assert kept(store) == [second]
+
+
+def test_old_records_are_deleted_a_few_at_a_time(store: Store):
+    seqs = [store.record(part(f"r{number}")) for number in range(5)]
+    store.mark_published(tuple(seqs))
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+    assert store.prune_outbox(later, station_id="line1", limit=3) == 3
+    assert kept(store) == seqs[3:]
+    assert store.prune_outbox(later, station_id="line1", limit=3) == 2
+    assert store.prune_outbox(later, station_id="line1", limit=3) == 0
 
 
 def test_what_waits_for_the_broker_is_counted_with_its_age(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
+import sqlite3
 import threading
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from edge_builders import FakeInspector, LinePlc, await_that, running
 
 from edge import commands, messages
 from edge.mqtt import Arrival, Message
+from edge.recorder import Acknowledged
 from edge.watchdog import ServiceManager
 from inspector.domain import Assessment, Decision, Reason
 from inspector.settings import StationSettings
@@ -106,6 +111,57 @@ def test_results_that_nobody_acknowledges_are_an_alarm_until_one_is(
         plc.result("r2")
         command(plc, messages.ACK, messages.encode_command(messages.Ack(request_id="r2")))
         await_that(lambda: station._conditions()["plc_not_listening"] is None)
+
+
+def test_who_acknowledged_a_result_and_when_is_kept_with_the_part(
+    settings: StationSettings, plc: LinePlc
+):
+    def acknowledged() -> dict[str, str]:
+        with contextlib.closing(
+            sqlite3.connect(settings.database.removeprefix("sqlite:///"))
+        ) as database:
+            return dict(
+                database.execute(
+                    "SELECT request_id, acknowledged_by FROM inspections "
+                    "JOIN acknowledgements ON inspection_id = inspections.id"
+                ).fetchall()
+            )
+
+    with running(settings):
+        plc.await_state("Ready")
+        for request_id in ("r1", "r2", "r3"):
+            plc.trigger(request_id)
+            plc.result(request_id)
+        for ack in (
+            messages.Ack(request_id="r1", by="robot 2"),
+            messages.Ack(request_id="r2"),
+            messages.Ack(request_id="never"),
+        ):
+            command(plc, messages.ACK, messages.encode_command(ack))
+        await_that(lambda: len(acknowledged()) == 2)
+    plc.await_end()
+    plc.seen.clear()
+    with running(settings):  # the PLC may take its time
+        plc.await_state("Ready")
+        command(plc, messages.ACK, messages.encode_command(messages.Ack(request_id="r3")))
+        await_that(lambda: len(acknowledged()) == 3)
+    assert acknowledged() == {"r1": "robot 2", "r2": "", "r3": ""}
+
+
+def test_an_acknowledgement_may_be_quicker_than_the_row(settings: StationSettings, plc: LinePlc):
+    blocker = sqlite3.connect(settings.database.removeprefix("sqlite:///"), isolation_level=None)
+    with contextlib.closing(blocker), running(settings) as station:
+        plc.await_state("Ready")
+        await_that(lambda: station._recorder.unrecorded == 0)
+        blocker.execute("BEGIN IMMEDIATE")
+        plc.trigger("r1")
+        part = plc.result("r1").inspection_id
+        station._recorder._without_row[UUID(part)] = Acknowledged(
+            id=UUID(part), by="robot 2", at=datetime.now(UTC)
+        )
+        blocker.execute("ROLLBACK")
+        read = "SELECT acknowledged_by FROM acknowledgements"
+        await_that(lambda: blocker.execute(read).fetchall() == [("robot 2",)])
 
 
 def test_a_command_that_cannot_be_read_is_counted(settings: StationSettings, plc: LinePlc):

@@ -115,6 +115,33 @@ def test_a_dead_thread_is_replaced_until_the_budget_is_spent(clock: Clock):
     assert told == [("outbox", "its thread ended: ValueError: no such thing")] * 5
 
 
+def test_a_thread_that_waits_for_others_is_replaced_for_ever_unless_it_dies(clock: Clock):
+    gate, running = threading.Event(), threading.Event()
+
+    def body(turn: Turn) -> None:
+        with turn.work("the database"):
+            running.set()
+            assert gate.wait(WAIT_S)
+        raise ValueError("no such thing")
+
+    crew = Crew("record", body, limit_s=2, waits_for_others=True, clock_ns=clock)
+    supervisor = Supervisor(on_restart=lambda _name, _why: None, clock_ns=clock)
+    supervisor.watch(crew)
+    crew.start()
+    for _ in range(8):
+        assert running.wait(WAIT_S)
+        running.clear()
+        clock.go_on(3)
+        assert supervisor.look() is None
+    assert supervisor.restarts == {"record": 8}
+    gate.set()  # from now on each dies
+    for _ in range(5):
+        crew.join(WAIT_S)
+        assert supervisor.look() is None
+    crew.join(WAIT_S)
+    assert "its thread ended: ValueError" in (supervisor.look() or "")
+
+
 def test_a_thread_that_ends_as_it_should_is_left_alone(clock: Clock):
     crew = Crew("interval", lambda _turn: None, limit_s=5, clock_ns=clock)
     crew.start()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import UUID
@@ -45,6 +47,27 @@ def test_what_a_crash_cut_short_is_cleared_and_complete_pictures_stay(pictures: 
     (pictures.folder / ".partial" / "b.png").write_bytes(b"\x89PNG")
     assert pictures.clear_partial() == 1
     assert np.array_equal(pictures.load("2026/03/01/a.png"), bgr)
+
+
+def test_the_folders_of_a_day_are_made_to_last_once_and_again_when_they_were_removed(
+    pictures: Pictures, bgr: Bgr, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    of_a_new_day = ["a.png", "01", "03", "2026", "pictures"]
+    pictures.save(bgr, "2026/03/01/a.png")
+    assert synced == of_a_new_day
+    pictures.save(bgr, "2026/03/01/b.png")
+    assert synced[5:] == ["b.png", "01"]
+    shutil.rmtree(pictures.folder / "2026")
+    pictures.save(bgr, "2026/03/01/a.png")
+    assert synced[7:] == of_a_new_day
 
 
 def test_a_picture_that_is_gone_is_a_picture_error(pictures: Pictures):

@@ -14,6 +14,7 @@ from storage_builders import NOON, part, ticket
 from inspector.domain import Decision, Reason, Timings, Verdict
 from inspector.errors import StorageError
 from inspector.storage.database import Database, open_database
+from inspector.storage.recorded import Acknowledgement, recorded_part
 from inspector.storage.records import inspection_from_json
 from inspector.storage.schema import (
     ClauseFindingRow,
@@ -141,6 +142,17 @@ def test_only_a_part_judged_and_told_good_needs_no_review(database: Database, st
         store.record(inspection)
     closed = [r.id for r in rows(database, InspectionRow) if not r.open_review]
     assert closed == [told_good.id]
+
+
+def test_the_first_acknowledgement_of_a_part_is_kept_with_it(database: Database, store: Store):
+    inspection = part()
+    assert not store.acknowledge(inspection.id, by="robot 2", at=NOON), "there is no row yet"
+    store.record(inspection)
+    assert store.acknowledge(inspection.id, by="robot 2", at=NOON)
+    assert store.acknowledge(inspection.id, by="another", at=NOON + timedelta(hours=1))
+    recorded = recorded_part(database, inspection.id)
+    assert recorded is not None
+    assert recorded.acknowledgement == Acknowledgement(by="robot 2", at=NOON)
 
 
 def test_a_review_closes_the_part_and_a_second_one_is_added(database: Database, store: Store):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,13 @@ from inspector.decision import Thresholds
 from inspector.domain import Box, Clause, Context, Detection, Evidence
 from inspector.errors import ModelError
 from inspector.models.judge import load_judge
-from inspector.models.judge_engines import JudgeParity
+from inspector.models.judge_engines import (
+    LEFT_OUT,
+    JudgeParity,
+    OpenVinoNetwork,
+    edges_of,
+    large_matrices,
+)
 from inspector.training.judge_export import compared, export_judge, why_refused
 
 CLAUSES = tuple(
@@ -75,6 +82,47 @@ def test_crops_are_seen_in_the_export_too(exported: Path) -> None:
     judge = load_judge(exported, threads=1)
     dark, bright = (judge.logits(part("spur", crop=value), ["No spur."]) for value in (10, 240))
     assert dark != pytest.approx(bright, abs=1e-3)
+
+
+def test_the_matrices_are_those_of_the_judge_itself_and_take_no_room(exported: Path) -> None:
+    card = json.loads((exported / "model.json").read_text())
+    (listed,) = card["exports"]
+    with zipfile.ZipFile(exported / listed["file"]) as packed:
+        graph, rest = packed.read("model.xml"), packed.read("model.bin")
+    matrices = large_matrices(exported / card["file"])
+    left_out = [name for name in matrices if f'name="{LEFT_OUT}{name}"'.encode() in graph]
+    assert "crops.project.weight" in left_out
+    assert not any(matrices[name].tobytes() in rest for name in left_out)
+
+
+def test_what_comes_out_close_to_an_edge_is_computed_again_in_float32(exported: Path) -> None:
+    card = json.loads((exported / "model.json").read_text())
+    (listed,) = card["exports"]
+    assert listed["recheck_within"] > 0
+    content, weights = (exported / listed["file"]).read_bytes(), exported / card["file"]
+    judge = load_judge(exported, threads=1)
+    texts = [clause.text for clause in CLAUSES]
+
+    def logits(precision: str, **recheck: object) -> list[float]:
+        judge._network = OpenVinoNetwork(
+            content,
+            weights,
+            precision=precision,
+            threads=1,
+            **recheck,  # type: ignore[arg-type]
+        )
+        return list(judge.logits(part("open", "short", "spur", crop=10), texts))
+
+    exact, rounded = logits("int8"), logits("bf16")  # of this file "int8" leaves all in float32
+    assert logits("bf16", edges=(0.0,), recheck_within=1000.0) == pytest.approx(exact, abs=1e-4)
+    assert logits("bf16", edges=(1e6,), recheck_within=1.0) == rounded
+    (second,) = logits("bf16", edges=(rounded[1],), recheck_within=1e-6)[1:]
+    assert second == pytest.approx(exact[1], abs=1e-4)
+
+
+def test_verdicts_change_at_both_thresholds_and_at_even_odds() -> None:
+    edges = edges_of(Thresholds(pass_at=0.2, fail_at=0.8), temperature=2.0)
+    assert edges == pytest.approx((-2 * np.log(4), 0, 2 * np.log(4)))
 
 
 def test_an_export_of_other_weights_is_not_taken(exported: Path, tmp_path: Path) -> None:

@@ -1,0 +1,197 @@
+"""The PLC of a proof: it triggers parts at a steady takt, reads every answer and keeps the ledger.
+
+It is as careful as a PLC should be: no trigger without `Ready` and a fresh heartbeat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+from collections.abc import Callable
+
+from edge import messages
+from edge.mqtt import Link, Message
+from edge.proof.fuzz import said_in
+from edge.proof.ledger import Asked, Ledger, now_at
+from edge.proof.plant import (
+    BASE,
+    DEADLINE_MS,
+    FOLDER_CAMERA,
+    KEEPALIVE_S,
+    NETWORK_CAMERA,
+    Plant,
+    is_good,
+    part_id,
+)
+from edge.tickets import NS_PER_MS, NS_PER_S
+from inspector.errors import BrokerError
+from inspector.settings import MqttSettings
+
+TAKT_MS = 40
+OPEN_MAX = 16
+READY_WITHIN_S = 90.0
+HEARTBEAT_FRESH_S = 3.0
+WARM_UP = 20  # triggers before memory is looked at for the first time
+NETWORK_EVERY = 40  # parts; a picture of that camera takes 0.2 s
+ALARM_STATES = f"{BASE}/alarm/"
+UNACKNOWLEDGED_MAX = 500
+
+
+class Line:
+    """The PLC. One thread; `copies`, `burst`, `retain` and `network_every` are how it triggers."""
+
+    def __init__(self, plant: Plant, *, tell: Callable[[str], None]) -> None:
+        self.ledger = Ledger(base=BASE)
+        self.link = Link(
+            MqttSettings(port=plant.port, keepalive_s=KEEPALIVE_S),
+            client_id="proof-plc",
+            subscribe=(f"{BASE}/#",),
+        )
+        self.copies = 1
+        self.burst = 1
+        self.retain = False
+        self.network_every = NETWORK_EVERY
+        self.rss_before_mb = 0.0
+        self.alarms_heard: dict[str, int] = {}  # states of each alarm
+        self._plant = plant
+        self._tell = tell
+        self._next_ns = 0
+        self._unacknowledged: set[int] = set()
+        self._reconnects = 0
+
+    # --- the takt -----------------------------------------------------------------------------
+
+    def trigger_until(self, triggers: int) -> None:
+        """Go on until so many triggers were sent; raise `BrokerError` where none can be."""
+        give_up = time.monotonic() + READY_WITHIN_S
+        while (known := len(self.ledger.asked)) < triggers:
+            self.cycle()
+            if len(self.ledger.asked) > known:
+                give_up = time.monotonic() + READY_WITHIN_S
+            if time.monotonic() > give_up:
+                state = self.ledger.state
+                raise BrokerError(
+                    f"expected the station to be Ready within {READY_WITHIN_S:.0f} s, found "
+                    f"{state.state + ': ' + state.detail if state else 'no state'}; "
+                    f"see {self._plant.folder}"
+                )
+
+    def run_for(self, seconds: float) -> None:
+        """Go on for so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.cycle()
+
+    def await_that(
+        self, holds: Callable[[], bool], *, within_s: float, may_trigger: bool = True
+    ) -> bool:
+        """Go on until something holds; return whether it did in time."""
+        give_up = time.monotonic() + within_s
+        while not holds():
+            if time.monotonic() > give_up:
+                return False
+            self.cycle(may_trigger=may_trigger)
+        return True
+
+    def await_ready(self, when: str) -> None:
+        """Wait without triggering; raise `BrokerError` where the station does not get Ready."""
+        if not self.await_that(self.is_ready, within_s=READY_WITHIN_S, may_trigger=False):
+            raise BrokerError(
+                f"expected the station to be Ready {when}, found it silent for "
+                f"{READY_WITHIN_S:.0f} s; see {self._plant.folder}"
+            )
+
+    def is_ready(self) -> bool:
+        """Return whether a careful PLC would trigger now."""
+        state = self.ledger.state
+        age_s = (time.monotonic_ns() - self.ledger.heard_ns) / NS_PER_S
+        return state is not None and state.state == "Ready" and age_s < HEARTBEAT_FRESH_S
+
+    def cycle(self, *, may_trigger: bool = True) -> None:
+        """Send what is due and read what arrived, for some ms."""
+        if self._plant.look_after_station():
+            self._tell("the station ended by itself and was started again")
+        if not self.rss_before_mb and len(self.ledger.asked) >= WARM_UP:
+            self.rss_before_mb = self._plant.rss_mb()
+        now_ns = time.monotonic_ns()
+        is_due = may_trigger and now_ns >= self._next_ns and self.is_ready()
+        if is_due and self.ledger.open(now_ns) < OPEN_MAX:
+            self._send_burst()
+            self._next_ns = now_ns + TAKT_MS * NS_PER_MS
+        self.read(wait_s=0.005)
+
+    def read(self, *, wait_s: float) -> None:
+        """Enter all that arrived; wait so long for the first of it."""
+        with contextlib.suppress(queue.Empty):
+            arrival = self.link.arrivals.get(timeout=wait_s)
+            while True:
+                if arrival.topic.startswith(ALARM_STATES):
+                    alarm = arrival.topic.removeprefix(ALARM_STATES)
+                    self.alarms_heard[alarm] = self.alarms_heard.get(alarm, 0) + 1
+                self.ledger.read(arrival)
+                arrival = self.link.arrivals.get_nowait()
+
+    # --- what is sent -------------------------------------------------------------------------
+
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish something that is no trigger of this line, on a whole topic."""
+        if topic == f"{BASE}/{messages.TRIGGER}":
+            said = said_in(payload, sent_ns=time.monotonic_ns())
+            if said is not None:
+                self.ledger.say(said)
+        self._publish(topic, payload, retain=retain)
+
+    def let_the_broker_follow(self) -> None:
+        """Wait until the broker has acknowledged most of what was sent."""
+        while self._forget_acknowledged() > UNACKNOWLEDGED_MAX and self.link.is_up:
+            self.cycle()
+
+    def _forget_acknowledged(self) -> int:
+        if self.link.reconnects != self._reconnects:
+            self._reconnects = self.link.reconnects
+            self._unacknowledged.clear()  # of the old connection nothing is acknowledged any more
+        with contextlib.suppress(queue.Empty):
+            while True:
+                receipt = self.link.receipts.get_nowait()
+                if receipt is not None:
+                    self._unacknowledged.discard(receipt.token)
+        return len(self._unacknowledged)
+
+    def _send_burst(self) -> None:
+        first = len(self.ledger.asked) + 1
+        for number in reversed(range(first, first + self.burst)):
+            self._send(number)
+        self._forget_acknowledged()
+
+    def _send(self, number: int) -> None:
+        is_network = number % self.network_every == 0
+        request_id, part = f"r-{number:06d}", part_id(number)
+        trigger = messages.Trigger(
+            request_id=request_id,
+            part_id=part,
+            camera=NETWORK_CAMERA if is_network else None,
+            seq=number,
+            # a station whose clock is wrong refuses what says a time: half of the parts say none
+            ts=now_at() if number % 2 else None,
+        )
+        self.ledger.ask(
+            Asked(
+                request_id=request_id,
+                sent_ns=time.monotonic_ns(),
+                sent_at=now_at(),
+                deadline_ms=DEADLINE_MS,
+                camera=NETWORK_CAMERA if is_network else FOLDER_CAMERA,
+                is_good=is_network or is_good(part),
+                copies=self.copies,
+            )
+        )
+        for _ in range(self.copies):
+            self._publish(
+                f"{BASE}/{messages.TRIGGER}", messages.encode_trigger(trigger), retain=self.retain
+            )
+
+    def _publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        token = self.link.publish(Message(topic=topic, payload=payload, retain=retain))
+        if token is not None:
+            self._unacknowledged.add(token)

@@ -1,0 +1,56 @@
+"""Is a recipe on disk still the one that was loaded? If not, its parts are held.
+
+Somebody who edits a recipe while the line runs expects it to count. It does not until a restart, so
+a part must not pass by the old one without a word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+
+from inspector.settings import Recipe
+
+log = logging.getLogger(__name__)
+
+
+class RecipeWatch:
+    """One thread looks; any thread asks."""
+
+    def __init__(
+        self, recipes: tuple[Recipe, ...], *, changed: Callable[[str], None] = lambda _why: None
+    ) -> None:
+        """`changed` is told why a recipe's parts are held from now on."""
+        self._recipes = recipes
+        self._changed = changed
+        self._why: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Compare each file with what was loaded; one that cannot be read now says nothing."""
+        for recipe in self._recipes:
+            why = _why_switched(recipe)
+            if why is None:
+                self._why.pop(recipe.name, None)
+            elif recipe.name not in self._why:
+                self._why[recipe.name] = why
+                log.error("%s", why)
+                self._changed(why)
+
+    def why_switched(self, name: str) -> str | None:
+        """Return why parts of that recipe are held, None where they need not be."""
+        return self._why.get(name)
+
+
+def _why_switched(recipe: Recipe) -> str | None:
+    for path, sha256 in recipe.sources:
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            continue  # an editor replaces a file by taking it away first
+        if found != sha256:
+            return (
+                f"recipe {recipe.name}: expected {path} as it was loaded, found it changed; "
+                "restart the station to load it, or put the file back"
+            )
+    return None
