@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inspector.combining import share
 from inspector.domain import Evidence, EvidenceRef
 from inspector.evidence import without
 from inspector.models.crop_sight import Rests, Sight, by_doubt, doubted
@@ -135,7 +136,6 @@ def evaluate_sight(
     """
     sights = sights_of(folder)
     card: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
-    text = TextJudge(folder, temperature=float(card["temperature"]))
     fold = tuple(looked_at(detector, pictures["validation"], advance=advance))
     report_at = precise_at(fold, precision=precision)
     parts = {"validation": _reported(fold, report_at)}
@@ -150,6 +150,8 @@ def evaluate_sight(
         ways.append(("crops", seed, _way(sight, "crop")))
         ways.append(("crops and confidence", seed, _way(sight, "both")))
     truth = {name: _truth(boards) for name, boards in parts.items()}
+    text = TextJudge(folder)
+    text.fit(parts["validation"], truth["validation"])
     judged: list[JudgedBy] = []
     blind: dict[str, Floats] = {}
     for name, of_seed, way in ways:
@@ -186,10 +188,23 @@ def _way(sight: Sight, rests_on: Rests) -> Way:
 class TextJudge:
     """The judge of a folder on text alone; each text is judged once, whoever asks."""
 
-    def __init__(self, folder: Path, *, temperature: float) -> None:
+    def __init__(self, folder: Path) -> None:
         self._network, self._tokenizer = load_parts(folder)
-        self._temperature = temperature
+        self._temperature = 1.0
         self._known: dict[tuple[tuple[str, ...], str], float] = {}
+
+    def fit(self, boards: Sequence[LookedAt], truth: Truths) -> None:
+        """Set the temperature for these clauses about boards.
+
+        The mean over the evidence as it may be takes probabilities for what they say: with the
+        temperature of far harder clauses, each would count as little more than a guess.
+        """
+        self._judge([board.evidence for board in boards])
+        logits = [
+            [self._known[_labels(board.evidence), asked.text] for asked in ASKED]
+            for board in boards
+        ]
+        self._temperature = calibrate.temperature(np.array(logits).ravel(), truth.ravel())
 
     def probabilities(self, boards: Sequence[LookedAt], way: Way) -> Floats:
         """Return P(violated) float64[boards, clauses], over the evidence as it may be."""
@@ -197,7 +212,10 @@ class TextJudge:
         self._judge([evidence for several in versions for _, evidence in several])
         return np.array([
             [
-                sum(weight * self._known[_labels(e), asked.text] for weight, e in several)
+                sum(
+                    weight * share(self._known[_labels(e), asked.text] / self._temperature)
+                    for weight, e in several
+                )
                 for asked in ASKED
             ]
             for several in versions
@@ -217,8 +235,7 @@ class TextJudge:
             return
         items = [encode_one(pair, self._tokenizer) for pair in new.values()]
         logits = logits_of(self._network, items, self._tokenizer, torch.device("cpu"))
-        p = calibrate.probabilities(logits, temperature=self._temperature)
-        self._known.update(zip(new, p.tolist(), strict=True))
+        self._known.update(zip(new, logits.tolist(), strict=True))
 
 
 def _labels(evidence: Evidence) -> tuple[str, ...]:
