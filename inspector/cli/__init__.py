@@ -139,9 +139,7 @@ def prove(
     faults: Annotated[str, typer.Option(help="all, none, or kinds joined by commas")] = "all",
     payloads: Annotated[
         int | None,
-        typer.Option(
-            min=0, help="random and mutated ones a topic; 10 for each trigger if left out"
-        ),
+        typer.Option(min=0, help="random and mutated ones a topic; one a trigger if left out"),
     ] = None,
     database: Annotated[
         Literal["auto", "postgresql", "sqlite"],

@@ -17,8 +17,6 @@ from edge.proof.ledger import Account, Struck
 from edge.proof.run import Proof, account_json
 from inspector.errors import InspectorError
 
-PAYLOADS_PER_TRIGGER = 10
-
 
 def prove(
     *,
@@ -46,7 +44,7 @@ def prove(
             triggers=triggers,
             kinds=kinds,
             seed=seed,
-            payloads=PAYLOADS_PER_TRIGGER * triggers if payloads is None else payloads,
+            payloads=triggers if payloads is None else payloads,
             database=database,
             tell=tell,
         )
