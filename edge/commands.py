@@ -77,4 +77,5 @@ class Commands:
             "REPLAY",
             f"records after {order.after_seq}, at most {order.limit}"
             + ("" if taken else "; not taken, too many wait"),
+            is_minor=True,
         )

@@ -108,8 +108,8 @@ class Outbox:
             try:
                 with turn.work("the outbox"):
                     self._mark(receipts)
-                    self._publish()
-                    self._publish_replays()
+                    self._publish(turn)
+                    self._publish_replays(turn)
                     self._count()
                     self._prune()
                 retry_s = RETRY_FIRST_S
@@ -163,10 +163,12 @@ class Outbox:
                 self._stopping.wait(RETRY_FIRST_S)
         self._store.mark_published(tuple(delivered))
 
-    def _publish(self) -> None:
-        if not self._link.is_up or len(self._in_flight) >= WINDOW:
+    def _publish(self, turn: Turn) -> None:
+        if turn.ended() or not self._link.is_up or len(self._in_flight) >= WINDOW:
             return
         waiting = self._store.pending_outbox(WINDOW, station_id=self._station_id)
+        if turn.ended():
+            return  # the database answers late: another thread has sent these
         under_way = set(self._in_flight.values())
         for message in waiting:
             if message.seq in under_way:
@@ -174,15 +176,22 @@ class Outbox:
             if not self._send(message, seq=message.seq, replayed=message.seq not in self._fresh):
                 return
 
-    def _publish_replays(self) -> None:
+    def _publish_replays(self, turn: Turn) -> None:
         """Send the next of what was asked for, behind what is new."""
-        while self._replays and self._link.is_up and len(self._in_flight) < WINDOW:
+        while (
+            not turn.ended()
+            and self._replays
+            and self._link.is_up
+            and len(self._in_flight) < WINDOW
+        ):
             asked = self._replays[0]
             found = self._store.outbox_after(
                 asked.after_seq,
                 station_id=self._station_id,
                 limit=min(asked.left, WINDOW - len(self._in_flight)),
             )
+            if turn.ended():
+                return
             for message in found:
                 if not self._send(message, seq=None, replayed=True):
                     return

@@ -27,9 +27,12 @@ class RecipeWatch:
         self._why: dict[str, str] = {}
 
     def look(self) -> None:
-        """Compare each file with what was loaded; one that cannot be read now says nothing."""
+        """Compare each file with what was loaded; one that cannot be read now changes nothing."""
         for recipe in self._recipes:
-            why = _why_switched(recipe)
+            try:
+                why = _why_switched(recipe)
+            except OSError:
+                continue  # an editor replaces a file by taking it away first
             if why is None:
                 self._why.pop(recipe.name, None)
             elif recipe.name not in self._why:
@@ -43,14 +46,19 @@ class RecipeWatch:
 
 
 def _why_switched(recipe: Recipe) -> str | None:
+    """Return which file was changed; raise `OSError` where none was, as far as can be read."""
+    unread: OSError | None = None
     for path, sha256 in recipe.sources:
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError:
-            continue  # an editor replaces a file by taking it away first
+        except OSError as exc:
+            unread = exc
+            continue
         if found != sha256:
             return (
                 f"recipe {recipe.name}: expected {path} as it was loaded, found it changed; "
                 "restart the station to load it, or put the file back"
             )
+    if unread is not None:
+        raise unread
     return None

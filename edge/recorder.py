@@ -273,8 +273,7 @@ class Recorder:
                     with turn.work("an event"):
                         self._record_event(work)
                 case Acknowledged():
-                    with turn.work("an acknowledgement"):
-                        self._record_acknowledgement(work)
+                    self._record_acknowledgement(work, turn)
             if turn.ended():
                 return
             self._current = None
@@ -341,8 +340,7 @@ class Recorder:
         self._forget(inspection.id)
         self._recorded(seq)
         if (early := self._without_row.pop(inspection.id, None)) is not None:
-            with turn.work("an acknowledgement"):
-                self._record_acknowledgement(early)
+            self._record_acknowledgement(early, turn)
 
     def _forget(self, inspection_id: UUID) -> None:
         """Remove a ticket that has its row; what refuses now is removed after a good look."""
@@ -352,15 +350,22 @@ class Recorder:
             log.warning("spool: %s", exc)
             self._unremoved.append(inspection_id)
 
-    def _record_acknowledgement(self, acknowledged: Acknowledged) -> None:
+    def _record_acknowledgement(self, acknowledged: Acknowledged, turn: Turn) -> None:
         """Note it beside the part, or keep it for the row that is still to come."""
-        try:
-            has_row = self._store.acknowledge(
-                acknowledged.id, by=acknowledged.by, at=acknowledged.at
-            )
-        except StorageError as exc:
-            log.warning("acknowledgement of %s not recorded: %s", acknowledged.id, exc)
-            return
+        retry_s = RETRY_FIRST_S
+        while True:
+            try:
+                with turn.work("an acknowledgement"):
+                    has_row = self._store.acknowledge(
+                        acknowledged.id, by=acknowledged.by, at=acknowledged.at
+                    )
+                break
+            except StorageError as exc:
+                log.warning("acknowledgement of %s not recorded: %s", acknowledged.id, exc)
+                if isinstance(exc, RecordRefused) or self._hurry.is_set() or turn.ended():
+                    return
+                self._hurry.wait(retry_s)
+                retry_s = min(retry_s * 2, RETRY_MAX_S)
         if not has_row:
             while len(self._without_row) >= EARLY_ACKNOWLEDGEMENTS:
                 del self._without_row[next(iter(self._without_row))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable
+from datetime import datetime
 from uuid import uuid4
 
 from edge import messages
@@ -54,16 +55,18 @@ class RivalWatch:
         """`overwritten` is told when the state must be said again."""
         self._boot = boot
         self._overwritten = overwritten
-        self._has_spoken = False
+        self._spoke_at: str | None = None
         self._rival: str | None = None
 
     def hear(self, arrival: Arrival) -> None:
         """Take a state; raise `MessageError` where it is none."""
         state = messages.decode(messages.State, arrival.payload)
         if state.boot == self._boot:
-            self._has_spoken = True
-        elif arrival.retained and not self._has_spoken:
+            self._spoke_at = self._spoke_at or state.ts
+        elif arrival.retained and self._spoke_at is None:
             return  # of the last life
+        elif arrival.retained and _is_before(state.ts, self._spoke_at):
+            self._overwritten()  # of the last life: a broker came back with what it had last saved
         elif arrival.retained or state.online == 1:
             self._rival = state.boot
         else:
@@ -72,6 +75,14 @@ class RivalWatch:
     def rival(self) -> str | None:
         """Return the boot of another station that speaks for this one, None where none does."""
         return self._rival
+
+
+def _is_before(moment: str, other: str | None) -> bool:
+    """Return whether `moment` is the earlier one; what is no moment is not."""
+    try:
+        return other is not None and datetime.fromisoformat(moment) < datetime.fromisoformat(other)
+    except (ValueError, TypeError):
+        return False
 
 
 def _says_online(link: Link, *, until: bytes) -> bool:

@@ -13,6 +13,9 @@ from edge.proof.faults import KINDS, schedule
 from edge.proof.ledger import Account
 from edge.proof.run import Proof
 
+# A machine that is starved for a moment answers late: then the proof is taken again.
+pytestmark = pytest.mark.flaky(reruns=2)
+
 HERE = Path(__file__).parent
 SABOTAGED = HERE / "sabotaged_station.py"
 needs_postgresql = pytest.mark.skipif(

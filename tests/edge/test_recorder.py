@@ -6,21 +6,23 @@ import json
 import queue
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from edge_builders import WAIT_S, await_that
 
 from edge.mqtt import Message, Receipt
 from edge.outbox import Outbox, Replay
+from edge.recorder import Recorder
 from edge.supervision import Stage, Turn
 from inspector.domain import Decision, Findings, Inspection, Reason, Verdict
+from inspector.errors import StorageError
 from inspector.storage.database import open_database
-from inspector.storage.store import Store
+from inspector.storage.store import OutboxMessage, Store
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -171,6 +173,83 @@ def test_records_are_sent_again_to_whoever_asks(store: Store, link: FakeLink, ou
     assert again == [(seq, True) for seq in range(4, 15)]
     with pytest.raises(queue.Empty):
         link.published.get(timeout=0.2)
+
+
+class AwayStore:
+    """A store whose database is away at the first asking."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def acknowledge(self, inspection_id: UUID, *, by: str, at: datetime) -> bool:
+        self.asked += 1
+        if self.asked == 1:
+            raise StorageError("the database is away")
+        return True
+
+
+def test_an_acknowledgement_waits_until_the_database_is_back():
+    store = AwayStore()
+    recorder = Recorder(
+        station_id="line1",
+        store=store,  # type: ignore[arg-type]
+        spool=None,  # type: ignore[arg-type]
+        pictures=None,  # type: ignore[arg-type]
+        min_free_mb=0,
+        recorded=lambda _seq: None,
+    )
+    recorder.acknowledged(uuid4(), by="robot 2")
+    thread = threading.Thread(
+        target=recorder.run, args=(Turn(Stage("record", limit_s=10)),), daemon=True
+    )
+    thread.start()
+    await_that(lambda: store.asked == 2)
+    recorder.stop()
+    thread.join(WAIT_S)
+    assert not thread.is_alive()
+
+
+class SlowStore:
+    """A store whose database answers after another thread has taken the outbox over."""
+
+    def __init__(self, store: Store, *, taken_over: Callable[[], None]) -> None:
+        self._store = store
+        self._taken_over = taken_over
+
+    def pending_outbox(self, limit: int, *, station_id: str) -> tuple[OutboxMessage, ...]:
+        found = self._store.pending_outbox(limit, station_id=station_id)
+        self._taken_over()
+        return found
+
+    def outbox_after(
+        self, after_seq: int, *, station_id: str, limit: int
+    ) -> tuple[OutboxMessage, ...]:
+        found = self._store.outbox_after(after_seq, station_id=station_id, limit=limit)
+        self._taken_over()
+        return found
+
+
+def test_a_thread_that_was_replaced_while_it_asked_the_database_sends_nothing(
+    store: Store, link: FakeLink
+):
+    turn = Turn(Stage("outbox", limit_s=10))
+
+    def taken_over() -> None:
+        turn.end()
+        outbox._replays.clear()  # the other thread has sent what was asked for
+
+    slow = SlowStore(store, taken_over=taken_over)
+    outbox = Outbox(store=slow, link=link, topic="qc/line1/record", station_id="line1")  # type: ignore[arg-type]
+    store.record(part("r1"))
+    outbox.replay(Replay(after_seq=0, left=1))
+    outbox._publish(turn)
+    assert turn.ended()
+    assert link.published.empty()
+    turn = Turn(Stage("outbox", limit_s=10))
+    outbox.replay(Replay(after_seq=0, left=1))
+    outbox._publish_replays(turn)
+    assert turn.ended()
+    assert link.published.empty()
 
 
 def test_what_is_old_and_sent_is_deleted_and_nothing_else(store: Store, link: FakeLink):

@@ -18,9 +18,10 @@ from test_mqtt_access import PASSWD, tls_rules, users
 from edge import messages
 from edge.mqtt import Link
 from edge.presence import state_message
+from edge.recipe_watch import RecipeWatch
 from inspector.cli.station import check_station, run_station
 from inspector.errors import BrokerError, SettingsError
-from inspector.settings import MqttSettings, StationSettings
+from inspector.settings import MqttSettings, StationSettings, load_recipe
 
 needs_passwd = pytest.mark.skipif(PASSWD is None, reason="mosquitto_passwd is not installed")
 
@@ -237,6 +238,20 @@ def test_a_standard_that_is_changed_holds_the_part_as_well(settings: StationSett
         await_that(lambda: station._recipe_watch.why_switched("plate") is not None)
         plc.trigger("r1")
         assert plc.result("r1").reason == "UNKNOWN_RECIPE"
+
+
+def test_a_changed_recipe_that_is_then_taken_away_still_holds_its_parts(settings: StationSettings):
+    path = Path(settings.recipes[0])
+    watch = RecipeWatch((load_recipe(settings.recipes[0]),))
+    loaded = path.read_text()
+    path.write_text(loaded + "minor: note\n")
+    watch.look()
+    path.unlink()
+    watch.look()
+    assert watch.why_switched("plate") is not None
+    path.write_text(loaded)
+    watch.look()
+    assert watch.why_switched("plate") is None
 
 
 def test_a_request_that_names_another_recipe_mid_part_is_refused(
