@@ -29,6 +29,7 @@ from inspector.errors import BrokerError
 from inspector.settings import MqttSettings
 
 TAKT_MS = 40
+SERVER_TAKT_MS = 120  # with a database server, to which a part is some forty round trips
 OPEN_MAX = 16
 READY_WITHIN_S = 90.0
 HEARTBEAT_FRESH_S = 3.0
@@ -57,6 +58,8 @@ class Line:
         self._plant = plant
         self._tell = tell
         self._next_ns = 0
+        is_server = plant.database.name.startswith("PostgreSQL")
+        self._takt_ns = (SERVER_TAKT_MS if is_server else TAKT_MS) * NS_PER_MS
         self._unacknowledged: set[int] = set()
         self._reconnects = 0
 
@@ -118,7 +121,7 @@ class Line:
         is_due = may_trigger and now_ns >= self._next_ns and self.is_ready()
         if is_due and self.ledger.open(now_ns) < OPEN_MAX:
             self._send_burst()
-            self._next_ns = now_ns + TAKT_MS * NS_PER_MS
+            self._next_ns = now_ns + self._takt_ns
         self.read(wait_s=0.005)
 
     def read(self, *, wait_s: float) -> None:

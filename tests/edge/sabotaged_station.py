@@ -124,16 +124,6 @@ def pass_everything() -> None:
     conclusion.Conclusions.conclude = blind  # type: ignore[method-assign]
 
 
-def answer_the_unreadable() -> None:
-    """What has no readable id gets an answer all the same."""
-    on_bad_message = Intake._on_bad_message
-
-    def talkative(self: Intake, error: MessageError) -> None:
-        on_bad_message(self, MessageError(str(error), request_id=error.request_id or "unreadable"))
-
-    Intake._on_bad_message = talkative  # type: ignore[method-assign]
-
-
 def miscount() -> None:
     """A trigger that cannot be read becomes nothing."""
     Tickets.count_malformed = lambda self: self._count(received=1)  # type: ignore[method-assign]
@@ -161,7 +151,6 @@ if __name__ == "__main__":
             lose_the_ticket,
             stir_the_stream,
             pass_everything,
-            answer_the_unreadable,
             miscount,
             die_of_a_payload,
         )
