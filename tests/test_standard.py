@@ -183,6 +183,17 @@ def test_remaining_life_is_counted_in_days(text, expected):
     assert outcome(wanted, evidence(texts=[line(text, field="expiry")])).outcome is expected
 
 
+def test_a_statement_quotes_the_date_as_it_is_printed():
+    texts = [line("EXP 24.11.2026", field="expiry"), line("EXP 2027-03", field="expiry")]
+    wanted = DateCheck(field="expiry", min_days_left=30)
+    assert outcome(wanted, evidence(texts=texts[:1])).statement == (
+        "'expiry' printed as 'EXP 24.11.2026' is 2026-11-24, 1 day after the inspection; at least "
+        "30 days after it are required."
+    )
+    both = outcome(wanted, evidence(texts=texts)).statement
+    assert "'EXP 24.11.2026', 2026-11-24, and as 'EXP 2027-03', 2027-03-31" in both
+
+
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_a_blank_value_of_the_work_order_is_a_missing_one(blank):
     code = Code(symbology="QRCode", text=" ", box=BOX)

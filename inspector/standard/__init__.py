@@ -38,6 +38,7 @@ from inspector.domain import CheckResult, Clause, Evidence, EvidenceRef, Outcome
 from inspector.standard.dates import check_format, check_moment
 from inspector.standard.joints import all_of, any_of, if_then, negated
 from inspector.standard.keyed import check_keyed, same_code
+from inspector.standard.least import least
 from inspector.standard.measures import check_measure
 from inspector.standard.prints import check_codes, check_print
 from inspector.standard.values import check_equal
@@ -129,14 +130,7 @@ def _least(
     def violates(kept: tuple[EvidenceRef, ...]) -> bool:
         return _says(wanted, only(evidence, kept), world).outcome is Outcome.VIOLATED
 
-    if not violates(found):
-        return found
-    kept = found
-    for ref in found:
-        fewer = tuple(other for other in kept if other != ref)
-        if violates(fewer):
-            kept = fewer
-    return kept
+    return least(found, violates) if violates(found) else found
 
 
 def only(evidence: Evidence, kept: tuple[EvidenceRef, ...]) -> Evidence:

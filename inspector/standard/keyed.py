@@ -156,14 +156,16 @@ def _date(wanted: DateCheck, evidence: Evidence, world: World) -> CheckResult:
     if left < wanted.min_days_left <= (latest - today).days:
         return result(
             None,
-            f"{name} is printed as {day.isoformat()} and as {latest.isoformat()}, the inspection "
-            f"is on {today.isoformat()}; {limit}.",
+            f"{name} is printed as {quoted(evidence.texts[index].text)}, {day.isoformat()}, and as "
+            f"{quoted(evidence.texts[last].text)}, {latest.isoformat()}, the inspection is on "
+            f"{today.isoformat()}; {limit}.",
             refs("text", sorted((index, last))),
         )
     side = "on the day of" if not left else f"{_days(abs(left))} {_side(left)}"
+    printed = quoted(evidence.texts[index].text)
     return result(
         left >= wanted.min_days_left,
-        f"{name} {day.isoformat()} is {side} the inspection; {limit}.",
+        f"{name} printed as {printed} is {day.isoformat()}, {side} the inspection; {limit}.",
         refs("text", [index]),
     )
 

@@ -29,11 +29,13 @@ class _Group:
     """Defects that are counted together: those that surely match, and those that may.
 
     `possible` has the sure ones too. `name` is the kind or zone that `each` tells apart.
+    `unplaced` are those of which nobody knows whether they lie where the clause says.
     """
 
     name: str | None = None
     sure: list[int] = field(default_factory=list)
     possible: list[int] = field(default_factory=list)
+    unplaced: set[int] = field(default_factory=set)
 
 
 def check_measure(wanted: MeasureCheck, evidence: Evidence, world: World) -> CheckResult:
@@ -57,6 +59,7 @@ def check_measure(wanted: MeasureCheck, evidence: Evidence, world: World) -> Che
     everything = _Group(
         sure=sorted(i for group in groups for i in group.sure),
         possible=sorted(i for group in groups for i in group.possible),
+        unplaced={i for group in groups for i in group.unplaced},
     )
     return result(True, _statement(wanted, evidence, everything), refs("defect", everything.sure))
 
@@ -69,15 +72,20 @@ def _matching(wanted: MeasureCheck, evidence: Evidence, world: World) -> _Group:
         prohibits=wanted.comparison in ("<", "<=") or (wanted.comparison, wanted.limit) == ("=", 0),
     )
     found = _Group()
+    kinds: dict[tuple[str, str | None], tuple[bool | None, bool | None]] = {}
     for index, defect in enumerate(evidence.defects):
-        answers = [
-            _is_subject(wanted, defect, evidence, world=world, places=places),
-            places.includes(defect.zone, inside=wanted.inside, outside=wanted.outside),
-            *(_has_size(size, defect) for size in wanted.sizes),
-        ]
+        kind = (defect.label, defect.zone)
+        if kind not in kinds:
+            kinds[kind] = (
+                _is_subject(wanted, defect, evidence, world=world, places=places),
+                places.includes(defect.zone, inside=wanted.inside, outside=wanted.outside),
+            )
+        answers = [*kinds[kind], *(_has_size(size, defect) for size in wanted.sizes)]
         if False in answers:
             continue
         found.possible.append(index)
+        if defect.zone is None or kinds[kind][1] is None:
+            found.unplaced.add(index)
         if None not in answers and defect.confidence >= world.sure_at:
             found.sure.append(index)
     return found
@@ -165,7 +173,8 @@ def _groups(wanted: MeasureCheck, evidence: Evidence, found: _Group) -> list[_Gr
         if index in sure:
             part[0].append(index)
     return [
-        _Group(name=name, sure=part[0], possible=part[1]) for name, part in sorted(parts.items())
+        _Group(name=name, sure=part[0], possible=part[1], unplaced=found.unplaced)
+        for name, part in sorted(parts.items())
     ] or [_Group()]
 
 
@@ -213,7 +222,15 @@ def _sufficient(
 
 
 def _statement(wanted: MeasureCheck, evidence: Evidence, group: _Group) -> str:
-    return f"{_found(wanted, evidence, group)}; {_limit(wanted)}."
+    """Return what was found and the limit.
+
+    The clause's place is said of what was found only where it is known to lie there; else it stands
+    with the limit, beside the zones that were measured.
+    """
+    place = phrases.placed(inside=wanted.inside, outside=wanted.outside)
+    is_known = group.unplaced.isdisjoint(group.possible)
+    said_of_found, said_of_limit = (place, "") if is_known else ("", place)
+    return f"{_found(wanted, evidence, group, said_of_found)}; {_limit(wanted)}{said_of_limit}."
 
 
 def _limit(wanted: MeasureCheck) -> str:
@@ -229,13 +246,13 @@ def _unit(wanted: MeasureCheck) -> str:
     return "mm²" if wanted.measure == "area" else "mm"
 
 
-def _found(wanted: MeasureCheck, evidence: Evidence, group: _Group) -> str:
+def _found(wanted: MeasureCheck, evidence: Evidence, group: _Group, place: str) -> str:
     """Return what was found, measured as the check measures it."""
     number = len(group.possible)
     what = phrases.subject(wanted.subjects, number or 1)
     what += f" other than {phrases.listed(wanted.exceptions)}" if wanted.exceptions else ""
     what += " and".join(f" {phrases.limited(size)}" for size in wanted.sizes)
-    what += phrases.placed(inside=wanted.inside, outside=wanted.outside)
+    what += place
     if not number:
         return f"No {what} found"
     defects = [evidence.defects[i] for i in group.possible]
@@ -243,6 +260,7 @@ def _found(wanted: MeasureCheck, evidence: Evidence, group: _Group) -> str:
     labels = sorted({defect.label for defect in defects})
     if sorted(wanted.subjects) != labels and labels != ["defect"]:
         said[0] += f" ({phrases.listed(labels).replace(' or ', ' and ')})"
+    said += _zones(wanted, defects)
     said += _measured(wanted, defects)
     if len(group.sure) < number:
         said.append(f"{len(group.sure) or 'none'} of them sure")
@@ -255,6 +273,19 @@ def _of_group(wanted: MeasureCheck, group: _Group) -> str:
     if wanted.each == "kind":
         return f" of the kind {phrases.quoted(group.name)}"
     return f" in the zone {phrases.quoted(group.name)}" if group.name else " in no zone"
+
+
+def _zones(wanted: MeasureCheck, defects: Sequence[Detection]) -> list[str]:
+    """Return the zones of what was found, where the clause names a place otherwise."""
+    asked = {*wanted.inside, *wanted.outside}
+    if not asked and not any(map(trailing_place, wanted.subjects)):
+        return []
+    known = sorted({defect.zone for defect in defects if defect.zone is not None} - asked)
+    said = [f"zone {phrases.listed(known).replace(' or ', ' and ')}"] if known else []
+    unknown = sum(defect.zone is None for defect in defects)
+    if unknown:
+        said.append(f"{'' if unknown == len(defects) else f'{unknown} '}in no known zone")
+    return said
 
 
 def _measured(wanted: MeasureCheck, defects: Sequence[Detection]) -> list[str]:

@@ -111,3 +111,34 @@ def test_places_in_another_script_are_told_apart(asked, found):
 def test_defects_named_in_another_script_are_told_apart():
     assert outcome("defects(划痕) = 0", part(defect("凹痕"))) is CONFORMS
     assert outcome("defects(划痕) = 0", part(defect("划痕"))) is VIOLATED
+
+
+@pytest.mark.parametrize(
+    ("check", "zone", "world", "said"),
+    [
+        (
+            "defects(dents; in rim) = 0", None, CLOSED,
+            "1 'dents' found ('dent'), in no known zone, largest 1 mm; none is allowed in 'rim'.",
+        ),
+        (
+            "defects(dents; in collar) = 0", "rim", OPEN,
+            "1 'dents' found ('dent'), zone 'rim', largest 1 mm, none of them sure; none is "
+            "allowed in 'collar'.",
+        ),
+        (
+            "defects(dents; in rim) = 0", "outer rim", CLOSED,
+            "1 'dents' in 'rim' found ('dent'), zone 'outer rim', largest 1 mm; none is allowed.",
+        ),
+        (
+            "defects(dents; in rim) = 0", "rim", OPEN,
+            "1 'dents' in 'rim' found ('dent'), largest 1 mm; none is allowed.",
+        ),
+        (
+            "defects(dents on the collar) = 0", None, CLOSED,
+            "1 'dents on the collar' found ('dent'), in no known zone, largest 1 mm; none is "
+            "allowed.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_statement_says_a_place_of_a_defect_only_where_it_was_measured(check, zone, world, said):
+    assert says(from_line(check), part(defect("dent", zone=zone)), world).statement == said
