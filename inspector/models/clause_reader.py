@@ -154,10 +154,31 @@ def load_clause_reader(
 
     Raises `ModelError` where a file is missing, damaged or of another version of the language.
     """
-    from inspector.models.offline import keep_offline
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    files = reader_files(name_or_path)
+    network, tokenizer = reader_weights(files)
+    return ClauseReader(
+        network, tokenizer, name=f"{files.name} {files.sha256[:12]}", sha256=files.sha256
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderFiles:
+    """The folder of a reader, and the sha256 of each of its files; `sha256` is the newest leg's."""
+
+    folder: Path
+    name: str
+    sha256: str
+    files: dict[str, str]
+
+
+def reader_files(name_or_path: str | Path) -> ReaderFiles:
+    """Return what `model.json` says of a reader; raise as `load_clause_reader` does."""
     from inspector.models.shelf import model_folder, verified
 
-    keep_offline()
     folder = model_folder(str(name_or_path))
     try:
         card: dict[str, Any] = json.loads((folder / "model.json").read_text())
@@ -166,39 +187,42 @@ def load_clause_reader(
                 f"expected a reader of {LANGUAGE_VERSION}, {folder.name} writes "
                 f"{card['language_version']}; train it again: inspector train judge --part reader"
             )
-        weights = {card["file"]: card["sha256"], **card["files"]}
-        sha256 = str(card["sha256"])
+        files = {card["file"]: card["sha256"], **card["files"]}
+        found = ReaderFiles(
+            folder=folder, name=card["name"], sha256=str(card["sha256"]), files=files
+        )
     except (OSError, KeyError, TypeError, ValueError) as exc:
         raise ModelError(
             f"expected a clause reader with its model.json in {folder}: {exc}; install it again"
         ) from exc
-    for name, expected in weights.items():
+    for name, expected in files.items():
         verified(folder / name, expected)
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
-    network, tokenizer = _built(folder, [n for n in weights if n.endswith(".safetensors")])
-    return ClauseReader(network, tokenizer, name=f"{card['name']} {sha256[:12]}", sha256=sha256)
+    return found
 
 
-def _built(folder: Path, files: Sequence[str]) -> tuple[Any, Any]:
+def reader_weights(files: ReaderFiles) -> tuple[Any, Any]:
+    """Return network, in float32 with its adapters added in, and tokenizer of a reader."""
+    from inspector.models.offline import keep_offline
+
+    keep_offline()
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-    from inspector.models.packed import unpacked
+    from inspector.models.packed import unpacked, with_adapters
 
+    folder = files.folder
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
         network = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         state: dict[str, Any] = {}
-        for name in files:
-            state |= unpacked(load_file(folder / name))
+        for name in files.files:
+            if name.endswith(".safetensors"):
+                state |= unpacked(load_file(folder / name))
         state["lm_head.weight"] = state["model.embed_tokens.weight"]
-        network.load_state_dict(state)
+        network.load_state_dict(with_adapters(state))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as exc:
         raise ModelError(
             f"expected the weights of a clause reader in {folder}: {exc}; install it again"

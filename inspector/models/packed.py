@@ -1,7 +1,8 @@
 """Weights in few bits: groups of values share a scale and an offset.
 
 A matrix is cut into groups of `GROUP` values along its rows; each value becomes one of 2^bits steps
-between the group's least and greatest. Codes of 4 and 6 bits are packed without gaps.
+between the group's least and greatest. Codes of 4 and 6 bits are packed without gaps. What a later
+training adds to such a matrix is a product of two narrow ones, its adapter, in float16.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 GROUP = 64
 LARGE = 4096
+DOWN, UP = ":adapter-down", ":adapter-up"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +81,34 @@ def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
             found[base] = whole.reshape(rows, columns)
         elif f"{base}.codes" not in state:
             found[name] = values.float()
+    return found
+
+
+def packed_adapters(adapters: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+    """Return float32[R, I] and [O, R] of each matrix in float16, as `with_adapters` takes them."""
+    found = {}
+    for name, (down, up) in adapters.items():
+        found[f"{name}{DOWN}"] = down.to(torch.float16).contiguous()
+        found[f"{name}{UP}"] = up.to(torch.float16).contiguous()
+    return found
+
+
+def with_adapters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `state` with the product of each adapter added to its matrix; `KeyError` if none."""
+    found = {n: values for n, values in state.items() if not n.endswith((DOWN, UP))}
+    for name in state:
+        if name.endswith(DOWN):
+            matrix = name.removesuffix(DOWN)
+            found[matrix] = found[matrix] + state[f"{matrix}{UP}"].float() @ state[name].float()
+    return found
+
+
+def joined_adapters(first: Mapping[str, Tensor], then: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return adapters that add what both add: their ranks stand side by side."""
+    found = dict(first)
+    for name, values in then.items():
+        side = 0 if name.endswith(DOWN) else 1
+        found[name] = torch.cat([found[name], values], side) if name in found else values
     return found
 
 

