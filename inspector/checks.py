@@ -167,16 +167,19 @@ class PrintCheck:
 class CodesCheck:
     """The number of codes that match compares with `limit` as stated.
 
-    `symbologies` are names as people write them ("QR code", "retail bar code"), `("any",)` for all.
-    `element` is the application identifier of a GS1 element that must be in the content.
+    `symbologies` are names as people write them ("QR code", "retail bar code"), `("any",)` for all;
+    codes of `exceptions` are taken out. `element` is the application identifier of a GS1 element
+    that must be in the content. `each` asks the content of every code of the symbologies.
     """
 
     symbologies: tuple[str, ...] = (ANY,)
+    exceptions: tuple[str, ...] = ()
     contains: str | None = None
     starts: str | None = None
     element: str | None = None
     valid: bool = False
     sizes: tuple[Size, ...] = ()
+    each: bool = False
     comparison: Comparison = ">="
     limit: float = 1
 
@@ -189,19 +192,23 @@ class Source:
     """Where a value comes from: a printed field, the work order, a code, a GS1 element, a literal.
 
     `name` is the field's, the order's or the symbology's in the words of the clause; empty for the
-    order means the value of the same name, and for a code any code.
+    order means the value of the same name, and for a code any code. Of an element it is the
+    application identifier, and `symbologies` are the codes that may hold it, any where empty.
     """
 
     kind: Literal["field", "order", "code", "element", "literal"]
     name: str = ""
+    symbologies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EqualCheck:
     """Two values are equal, or `left` contains `right`.
 
-    Case and spaces count only where `exact`. `alike` are groups of characters that count as the
-    same ("0O"); `ignored` are characters left out on both sides; `edits` characters may differ.
+    Of several values of a source one must agree, with `each` all must; a source that is to equal
+    itself says the same wherever it stands. Case and spaces count only where `exact`. `alike` are
+    groups of characters that count as the same ("0O"); `ignored` are characters left out on both
+    sides; `edits` characters may differ.
     """
 
     left: Source
@@ -211,14 +218,19 @@ class EqualCheck:
     alike: tuple[str, ...] = ()
     ignored: str = ""
     edits: int = 0
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """A day: today, a printed or an ordered date, or a given day, plus a span of time."""
+    """A day: today, a printed, encoded or ordered date, or a given day, plus a span of time.
 
-    kind: Literal["today", "field", "order", "day"]
+    `name` and `symbologies` of an element are those of a `Source`.
+    """
+
+    kind: Literal["today", "field", "element", "order", "day"]
     name: str = ""
+    symbologies: tuple[str, ...] = ()
     number: float = 0
     span: Span = "day"
 

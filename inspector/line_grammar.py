@@ -87,13 +87,15 @@ texts: " texts(" sought text_filter* ")" limit
 sought: literals | " field" fields | (" language" | " unit") phrases | " product" | " any"
 text_filter: "; starts" LITERAL | "; within" PHRASE | "; exact" | size
 codes: " codes(" subjects code_filter* ")" limit
-code_filter: ("; contains" | "; starts") LITERAL | "; element" PHRASE | "; valid" | size
+code_filter: "; except" phrases | content | "; each"
+content: ("; contains" | "; starts") LITERAL | "; element" field | "; valid" | size
 equal: (" equal(" | " contains(") source ";" source option* ")"
-source: " field" field | " order" PHRASE? | " code" PHRASE? | " element" PHRASE | LITERAL
-option: PLAIN | ALIKE | "; within" PHRASE | "; exact"
+source: " field" field | " order" PHRASE? | " code" PHRASE? | element | LITERAL
+element: " element" field ("; in" phrases)?
+option: PLAIN | ALIKE | "; within" PHRASE | "; exact" | "; each"
 dates: " date(" moment ")" OP moment
 moment: base (SHIFT PHRASE)?
-base: " today" | " field" field | " order" PHRASE? | " day" PHRASE
+base: " today" | " field" field | element | " order" PHRASE? | " day" PHRASE
 format: " format(" field ";" PHRASE ")"
 fields: field ("|" field)*
 field: PHRASE | FIELD

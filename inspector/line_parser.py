@@ -29,6 +29,7 @@ from inspector.checks import (
     Source,
     Span,
 )
+from inspector.identifiers import identifier_of
 
 NO_CHECK: Final = "no check"
 IGNORABLE: Final = {"hyphens": "-", "spaces": " ", "dots": ".", "leading zeros": "0"}
@@ -55,6 +56,7 @@ _MOMENT_SHIFT = re.compile(r"\s([+-])\s")
 _MOMENTS: Final[tuple[Literal["today", "field", "order", "day"], ...]] = (
     "today", "field", "order", "day",
 )  # fmt: skip
+_PLACED = re.compile(r"element (?P<words>[^;]+?)(?:; in (?P<codes>[^;]+))?")
 _KNOWN: Final[tuple[Sought, ...]] = ("field", "language", "unit")
 
 
@@ -182,9 +184,9 @@ class _Parser:
                 return _equal(name, arguments)
             case "format" if len(arguments) == 2:
                 return FormatCheck(field=arguments[0].removeprefix("field "), form=arguments[1])
-            case "date" if len(arguments) == 1:
+            case "date":
                 comparison, words = self._limit()
-                left, right = _moment(arguments[0]), _moment(words)
+                left, right = _moment("; ".join(arguments)), _moment(words)
                 return MomentCheck(left=left, comparison=comparison, right=right)
         raise LineError(f"expected a check, got {name}({'; '.join(arguments)})")
 
@@ -265,39 +267,49 @@ class _Parser:
 
     def _codes(self, arguments: list[str]) -> CodesCheck:
         texts: dict[str, str | None] = {"contains": None, "starts": None}
-        element, valid = None, False
+        element, valid, each = None, False, False
+        exceptions: tuple[str, ...] = ()
         sizes: list[Size] = []
         for part in arguments[1:]:
             word = next((w for w in texts if part.startswith(f"{w} ")), None)
             if word is not None:
                 texts[word] = _literal(part.removeprefix(f"{word} "))
             elif part.startswith("element ") and element is None:
-                element = _element(part)
+                element = _identifier(part.removeprefix("element "))
+            elif part.startswith("except "):
+                exceptions += _words(part.removeprefix("except "))
             elif part == "valid":
                 valid = True
+            elif part == "each":
+                each = True
             else:
                 sizes.append(self._size(part))
         comparison, number = self._limit()
         return CodesCheck(
             symbologies=_words(arguments[0]),
+            exceptions=exceptions,
             contains=texts["contains"],
             starts=texts["starts"],
             element=element,
             valid=valid,
             sizes=tuple(sizes),
+            each=each,
             comparison=comparison,
             limit=amounts.number(number),
         )
 
 
 def _equal(name: str, arguments: list[str]) -> EqualCheck:
+    arguments = _with_places(arguments)
     if len(arguments) < 2:
         raise LineError(f"expected two sources, got {arguments}")
     alike: tuple[str, ...] = ()
-    ignored, edits, exact = "", 0, False
+    ignored, edits, exact, each = "", 0, False, False
     for part in arguments[2:]:
         if part == "exact":
             exact = True
+        elif part == "each":
+            each = True
         elif part.startswith("within "):
             edits = int(amounts.number(part.removeprefix("within ")))
         elif part.startswith("ignoring "):
@@ -316,7 +328,19 @@ def _equal(name: str, arguments: list[str]) -> EqualCheck:
         alike=alike,
         ignored=ignored,
         edits=edits,
+        each=each,
     )
+
+
+def _with_places(arguments: list[str]) -> list[str]:
+    """Return the arguments with "in CODES" put to the element that stands before it."""
+    joined: list[str] = []
+    for part in arguments:
+        if part.startswith("in ") and joined and re.fullmatch(r"element [^;]+", joined[-1]):
+            joined[-1] = f"{joined[-1]}; {part}"
+        else:
+            joined.append(part)
+    return joined
 
 
 def _source(words: str) -> Source:
@@ -325,7 +349,8 @@ def _source(words: str) -> Source:
     kind, _, name = words.partition(" ")
     match kind:
         case "element":
-            return Source(kind="element", name=_element(words))
+            identifier, symbologies = _element(words)
+            return Source(kind="element", name=identifier, symbologies=symbologies)
         case "order":
             return Source(kind="order", name=name)
         case "code":
@@ -342,11 +367,16 @@ def _moment(words: str) -> Moment:
         number, span = amounts.span(parts[2])
         number = -number if parts[1] == "-" else number
     kind, _, name = parts[0].strip().partition(" ")
+    if kind == "element" and len(parts) in (1, 3):
+        name, symbologies = _element(parts[0].strip())
+        return Moment(
+            kind="element", name=name, symbologies=symbologies, number=number, span=_SPANS[span]
+        )
     for known in _MOMENTS:
         named = bool(name) if known in ("field", "day") else not name or known == "order"
         if kind == known and named and len(parts) in (1, 3):
             return Moment(kind=known, name=name, number=number, span=_SPANS[span])
-    raise LineError(f"expected today, field NAME, order or day DATE, got {words!r}")
+    raise LineError(f"expected today, field NAME, element, order or day DATE, got {words!r}")
 
 
 def _sought(words: str) -> tuple[Sought, tuple[str, ...]]:
@@ -377,11 +407,19 @@ def _literal(text: str) -> str:
     return plain[1:-1].strip()
 
 
-def _element(words: str) -> str:
-    digits = re.sub(r"\D", "", words)
-    if not 2 <= len(digits) <= 4:
+def _element(words: str) -> tuple[str, tuple[str, ...]]:
+    """Return the identifier of "element 17; in Data Matrix", and the codes that it stands in."""
+    match = _PLACED.fullmatch(words)
+    if match is None:
+        raise LineError(f"expected element NUMBER or element NUMBER; in CODES, got {words!r}")
+    return _identifier(match["words"]), _words(match["codes"]) if match["codes"] else ()
+
+
+def _identifier(words: str) -> str:
+    identifier = identifier_of(words)
+    if identifier is None:
         raise LineError(f"expected a GS1 application identifier like 01, got {words!r}")
-    return digits
+    return identifier
 
 
 def _rounded(value: float) -> float:

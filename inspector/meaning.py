@@ -17,6 +17,7 @@ from inspector.checks import (
     Not,
     PrintCheck,
     ReadCheck,
+    Source,
 )
 from inspector.reading import to_line
 
@@ -51,8 +52,8 @@ def _plain(check: ReadCheck) -> ReadCheck:
         case IfThen():
             return _plain(AnyOf(checks=(Not(check=check.condition), check.then)))
         case EqualCheck() if not check.contains:
-            left, right = sorted((check.left, check.right), key=lambda s: (s.kind, s.name.lower()))
-            return replace(check, left=left, right=right)
+            left, right = sorted((check.left, check.right), key=_source_order)
+            return replace(check, left=left, right=right, each=check.each and left != right)
         case MomentCheck() if repr(check.right) < repr(check.left):
             turned = _TURNED.get(check.comparison, check.comparison)
             return MomentCheck(left=check.right, comparison=turned, right=check.left)
@@ -75,8 +76,13 @@ def _plain(check: ReadCheck) -> ReadCheck:
             return replace(check, words=_sorted(check.words), comparison=comparison, limit=limit)
         case CodesCheck():
             comparison, limit = _counted(check.comparison, check.limit)
-            names = _sorted(check.symbologies)
-            return replace(check, symbologies=names, comparison=comparison, limit=limit)
+            return replace(
+                check,
+                symbologies=_sorted(check.symbologies),
+                exceptions=_sorted(check.exceptions),
+                comparison=comparison,
+                limit=limit,
+            )
         case _:
             return check
 
@@ -94,6 +100,8 @@ def _denied(check: ReadCheck) -> ReadCheck:
             return _plain(AllOf(checks=(check.condition, Not(check=check.then))))
         case MeasureCheck() if check.each is None:
             return _plain_count(check)
+        case CodesCheck() if check.each:
+            return Not(check=_plain(check))
         case PrintCheck() | CodesCheck():
             return _plain_count(check)
         case _:
@@ -118,6 +126,10 @@ def _counted(comparison: Comparison, limit: float) -> tuple[Comparison, float]:
     elif comparison == ">" and limit == int(limit):
         comparison, limit = ">=", limit + 1
     return ("=", limit) if comparison == "<=" and limit == 0 else (comparison, limit)
+
+
+def _source_order(source: Source) -> tuple[str, str, tuple[str, ...]]:
+    return source.kind, source.name.lower(), _sorted(source.symbologies)
 
 
 def _sorted(words: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ the clause. `to_line` writes numbers plainly, so that `from_line(to_line(check))
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from inspector.checks import (
     ANY,
@@ -116,18 +117,25 @@ def _print_parts(check: PrintCheck) -> list[str]:
 def _code_parts(check: CodesCheck) -> list[str]:
     return [
         _listed(check.symbologies),
+        *([f"except {_listed(check.exceptions)}"] if check.exceptions else []),
         *([f'contains "{check.contains}"'] if check.contains is not None else []),
         *([f'starts "{check.starts}"'] if check.starts is not None else []),
         *([f"element {check.element}"] if check.element is not None else []),
         *(["valid"] if check.valid else []),
         *map(_size, check.sizes),
+        *(["each"] if check.each else []),
     ]
 
 
 def _source(source: Source) -> str:
     if source.kind == "literal":
         return f'"{source.name}"'
-    return f"{source.kind} {source.name}".strip()
+    return _named(source)
+
+
+def _named(one: Source | Moment) -> str:
+    place = f"; in {_listed(one.symbologies)}" if one.symbologies else ""
+    return f"{one.kind} {one.name}".strip() + place
 
 
 def _options(check: EqualCheck) -> list[str]:
@@ -141,11 +149,12 @@ def _options(check: EqualCheck) -> list[str]:
         *(f"ignoring {names[sign]}" for sign in check.ignored),
         *([f"within {check.edits}"] if check.edits else []),
         *(["exact"] if check.exact else []),
+        *(["each"] if check.each else []),
     ]
 
 
 def _moment(moment: Moment) -> str:
-    base = f"{moment.kind} {moment.name}".strip()
+    base = _named(moment)
     if not moment.number:
         return base
     sign = "+" if moment.number > 0 else "-"
@@ -166,9 +175,7 @@ def in_words(check: ReadCheck) -> str:
         case CodesCheck():
             return f"{_limit_in_words(check.comparison, check.limit)} {_codes_in_words(check)}"
         case EqualCheck():
-            verb = "contains" if check.contains else "equals"
-            options = f", {', '.join(_options(check))}" if _options(check) else ""
-            return f"{_source_in_words(check.left)} {verb} {_source_in_words(check.right)}{options}"
+            return _equal_in_words(check)
         case MomentCheck():
             relation = _EARLIER[check.comparison]
             return f"{_moment_in_words(check.left)} is {relation} {_moment_in_words(check.right)}"
@@ -233,11 +240,22 @@ def _print_in_words(check: PrintCheck) -> str:
 
 def _codes_in_words(check: CodesCheck) -> str:
     what = "code of any kind" if check.symbologies == (ANY,) else " or ".join(check.symbologies)
+    what += f" other than {' or '.join(check.exceptions)}" if check.exceptions else ""
     what += f', containing "{check.contains}"' if check.contains is not None else ""
     what += f', beginning with "{check.starts}"' if check.starts is not None else ""
     what += f", with GS1 element ({check.element})" if check.element is not None else ""
     what += "".join(f", {_size_in_words(size)}" for size in check.sizes)
-    return what + (", with a right check digit" if check.valid else "")
+    what += ", with a right check digit" if check.valid else ""
+    return what + (", and none that is otherwise" if check.each else "")
+
+
+def _equal_in_words(check: EqualCheck) -> str:
+    left, right = _source_in_words(check.left), _source_in_words(check.right)
+    options = "".join(f", {option}" for option in _options(replace(check, each=False)))
+    if check.left == check.right:
+        return f"{left} is the same wherever it stands{options}"
+    each = ", each of them" if check.each else ""
+    return f"{left} {'contains' if check.contains else 'equals'} {right}{each}{options}"
 
 
 def _source_in_words(source: Source) -> str:
@@ -249,15 +267,21 @@ def _source_in_words(source: Source) -> str:
         case "code":
             return f"the content of the {source.name or 'code'}"
         case "element":
-            return f"GS1 element ({source.name})"
+            return _element_in_words(source)
         case "literal":
             return f'"{source.name}"'
+
+
+def _element_in_words(one: Source | Moment) -> str:
+    place = f" of the {' or '.join(one.symbologies)}" if one.symbologies else ""
+    return f"GS1 element ({one.name}){place}"
 
 
 def _moment_in_words(moment: Moment) -> str:
     base = {
         "today": "the day of inspection",
         "field": f"the {moment.name}",
+        "element": f"the date in {_element_in_words(moment)}",
         "order": f"the {moment.name or 'date'} of the work order",
         "day": moment.name,
     }[moment.kind]

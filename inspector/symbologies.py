@@ -41,24 +41,36 @@ _NAMES: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         (r"\bmaxicode\b", "maxicode"),
         (r"\bpdf[\s-]?417\b", "pdf417"),
         (
-            r"\b(retail|point[- ]of[- ]sale|consumer( unit)?)( bar)?[- ](code|symbol)s?\b",
+            r"\b(retail|point[- ]of[- ]sale|consumer( unit)?)[- ](bar[- ]?)?(code|symbol)s?\b",
             "ean13 ean8 upca upce isbn",
         ),
         (
-            r"\b(logistics?|industrial|warehouse|transport)( bar)? (code|symbol)s?\b"
+            r"\b(logistics?|industrial|warehouse|transport)[- ](bar[- ]?)?(code|symbol)s?\b"
             r"|\bcodes? meant for transport\b",
             "itf code39 code93 code128 codabar",
         ),
         (
-            r"\b(linear|one-dimensional|1d)( bar)? (code|symbol)s?\b",
+            r"\b(linear|one-dimensional|1d)[- ](bar[- ]?)?(code|symbol)s?\b",
             "ean13 ean8 upca upce isbn itf code39 code93 code128 codabar databar",
         ),
         (
-            r"(?<!data )\bmatrix (code|symbol)s?\b|\b(two-dimensional|2d)( bar)? (code|symbol)s?\b",
+            r"(?<!data )\bmatrix[- ](bar[- ]?)?(code|symbol)s?\b"
+            r"|\b(two-dimensional|2d)[- ](bar[- ]?)?(code|symbol)s?\b",
             "qrcode datamatrix aztec maxicode",
         ),
     )
 )
+
+
+_ANY_CODE = re.compile(
+    r"(all|both|each|every|two|printed|applied|product|identification|machine|readable|bar|scan\w*|"
+    r"optical|data)*(code|symbol|carrier)s?"
+)
+
+
+def is_any_code(words: str) -> bool:
+    """Return whether `words` stand for codes of every symbology: "bar code", "data carrier"."""
+    return _ANY_CODE.fullmatch(re.sub(r"[^a-z]", "", words.lower())) is not None
 
 
 def symbology_key(symbology: str) -> str:

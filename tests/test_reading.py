@@ -69,15 +69,19 @@ CODES = st.builds(
     symbologies=st.just(("any",)) | st.just(("QR code", "Data Matrix")),
     contains=st.none() | LITERALS,
     starts=st.none() | LITERALS,
+    exceptions=SEVERAL | st.just(()),
     element=st.none() | st.just("01"),
     valid=st.booleans(),
+    each=st.booleans(),
     comparison=COMPARISONS,
     limit=LIMITS,
 )
 SOURCES = st.one_of(
     st.builds(Source, kind=st.just("field"), name=NAMES),
     st.builds(Source, kind=st.sampled_from(["order", "code"]), name=NAMES | st.just("")),
-    st.builds(Source, kind=st.just("element"), name=st.just("17")),
+    st.builds(
+        Source, kind=st.just("element"), name=st.just("17"), symbologies=SEVERAL | st.just(())
+    ),
     st.builds(Source, kind=st.just("literal"), name=LITERALS),
 )
 EQUALS = st.builds(
@@ -89,6 +93,7 @@ EQUALS = st.builds(
     alike=st.sampled_from([(), ("0O",), ("0O", "1I")]),
     ignored=st.sampled_from(["", "-", " ", "0", "-."]),
     edits=st.integers(0, 2),
+    each=st.booleans(),
 )
 MOMENTS = st.one_of(
     st.just(Moment(kind="today")),
@@ -98,6 +103,13 @@ MOMENTS = st.one_of(
         name=NAMES,
         number=st.integers(1, 90).map(float),
         span=st.sampled_from(["day", "week", "month", "year"]),
+    ),
+    st.builds(
+        Moment,
+        kind=st.just("element"),
+        name=st.sampled_from(["17", "11"]),
+        symbologies=SEVERAL | st.just(()),
+        number=st.integers(-9, 9).map(float),
     ),
 )
 ATOMS = st.one_of(
@@ -145,6 +157,13 @@ def test_a_line_says_its_check_again(check):
         ),
         ("defects(pit; confidence > 80 %) = 0", "defects(pit; confidence > 0.8) = 0"),
         (
+            "date(element [17]; in Data Matrix) >= today",
+            "date(element 17; in Data Matrix) >= today",
+        ),
+        ("date(element expiry date) >= today", "date(element 17) >= today"),
+        ("equal(element lot; field lot)", "equal(element 10; field lot)"),
+        ("codes(any; element AI 01) >= one", "codes(any; element 01) >= 1"),
+        (
             "date(field expiry) >= today + half a year",
             "date(field expiry) >= today + 0.5 years",
         ),
@@ -167,6 +186,11 @@ def test_numbers_and_units_of_the_clause_are_converted(line, plain):
         'texts("") >= 1',
         "equal(field lot)",
         "date(lot) >= today",
+        "date(element colour) >= today",
+        "date(element 17; in) >= today",
+        "date(element 17; in QR code; in Aztec) >= today",
+        "equal(element 10 and 17; field lot)",
+        "equal(field lot; in QR code; order)",
         "defects(pit) = 0 and",
         "defects(pit) = 0 defects(dent) = 0",
         "(" * 3000 + "defects(pit) = 0",

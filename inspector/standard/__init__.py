@@ -35,12 +35,13 @@ from inspector.checks import (
     TextCheck,
 )
 from inspector.domain import CheckResult, Clause, Evidence, EvidenceRef, Outcome
+from inspector.standard.codes import check_codes
 from inspector.standard.dates import check_format, check_moment
 from inspector.standard.joints import all_of, any_of, if_then, negated
 from inspector.standard.keyed import check_keyed, same_code
 from inspector.standard.least import least
 from inspector.standard.measures import check_measure
-from inspector.standard.prints import check_codes, check_print
+from inspector.standard.prints import check_print
 from inspector.standard.values import check_equal
 from inspector.standard.world import CLOSED, Missing, World
 
@@ -113,7 +114,7 @@ def _denies(wanted: Check, evidence: Evidence, world: World) -> CheckResult:
         case IfThen():
             condition = _says(wanted.condition, evidence, world)
             return all_of([condition, _denies(wanted.then, evidence, world)])
-        case MeasureCheck() if wanted.each is not None:
+        case MeasureCheck(each="kind" | "zone") | CodesCheck(each=True):
             return negated(_says(wanted, evidence, world))
         case MeasureCheck() | PrintCheck() | CodesCheck():
             converse = _CONVERSE.get(wanted.comparison, ">" if wanted.limit == 0 else None)

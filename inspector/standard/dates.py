@@ -10,7 +10,7 @@ from datetime import date
 from inspector.checks import FormatCheck, Moment, MomentCheck
 from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason
 from inspector.quantities import printed_date
-from inspector.standard import fields, gs1, names
+from inspector.standard import codes, fields, gs1, names
 from inspector.standard.phrases import quoted
 from inspector.standard.world import World, absent, compared, result
 
@@ -61,6 +61,8 @@ def check_moment(wanted: MomentCheck, evidence: Evidence, world: World) -> Check
         (wanted.left, wanted.comparison in (">", "<=")),
         (wanted.right, wanted.comparison in (">=", "<")),
     ):
+        if moment.kind == "element" and (no_day := _without_day(moment, evidence)) is not None:
+            return _no_day(moment, no_day, evidence, world)
         days = _days(moment, evidence, world, from_start=from_start, in_weeks=in_weeks)
         if not days:
             return _missing(moment, world)
@@ -90,8 +92,29 @@ def _missing(moment: Moment, world: World) -> CheckResult:
         )
     if moment.kind == "day":
         return result(None, f"{quoted(moment.name)} is no date that can be compared.")
+    if moment.kind == "element":
+        return absent(
+            f"no {codes.element_in_words(moment)} was read", world, reason=Reason.CODE_UNREADABLE
+        )
     return absent(
         f"no date was read as {quoted(moment.name)}", world, reason=Reason.TEXT_UNREADABLE
+    )
+
+
+def _without_day(moment: Moment, evidence: Evidence) -> int | None:
+    """Return a code whose element of that identifier holds something that is no date."""
+    today = evidence.context.inspected_on
+    held = codes.holding(moment, evidence)
+    return next((i for i, value in held if gs1.day_of(value, today) is None), None)
+
+
+def _no_day(moment: Moment, index: int, evidence: Evidence, world: World) -> CheckResult:
+    name = codes.element_in_words(moment)
+    return result(
+        False if world.missing == "fail" else None,
+        f"{quoted(evidence.codes[index].text)} has no date as {name}; the clause requires it.",
+        [EvidenceRef(kind="code", index=index)],
+        reason=Reason.CODE_UNREADABLE,
     )
 
 
@@ -118,6 +141,14 @@ def _days(
             found = [_Day(day=day, words="the ordered date")] if day is not None else []
         case "field":
             found = _printed(moment.name, evidence, world, in_weeks=in_weeks)
+        case "element":
+            name = codes.element_in_words(moment)
+            found = [
+                _Day(day=day, words=f"the {name} of {quoted(evidence.codes[i].text)}",
+                     ref=EvidenceRef(kind="code", index=i))
+                for i, value in codes.holding(moment, evidence)
+                if (day := gs1.day_of(value, evidence.context.inspected_on)) is not None
+            ]  # fmt: skip
     return [
         _Day(day=shifted(d.day, moment), words=_shift_in_words(d.words, moment), ref=d.ref)
         for d in found
@@ -146,9 +177,10 @@ def _printed(name: str, evidence: Evidence, world: World, *, in_weeks: bool) -> 
     if not found and element is not None:
         for i, code in enumerate(evidence.codes):
             value = gs1.elements(code.text).get(element) or ""
-            if (day := _of_element(value)) is not None:
+            if (day := gs1.day_of(value, evidence.context.inspected_on)) is not None:
+                words = f"the {quoted(name)} in the code {quoted(code.text)}"
                 ref = EvidenceRef(kind="code", index=i)
-                found.append(_Day(day=day, words=f"the {quoted(name)} in the code", ref=ref))
+                found.append(_Day(day=day, words=words, ref=ref))
     return found
 
 
@@ -165,16 +197,6 @@ def _unnamed_dates(evidence: Evidence, world: World) -> list[int]:
     ]
     read = [i for i in dated if evidence.texts[i].confidence >= world.read_at]
     return read[:1] if world.closed else read
-
-
-def _of_element(value: str) -> date | None:
-    if not re.fullmatch(r"\d{6}", value):
-        return None
-    year, month, day = 2000 + int(value[:2]), int(value[2:4]), int(value[4:])
-    try:
-        return date(year, month, day or calendar.monthrange(year, month)[1])
-    except ValueError:
-        return None
 
 
 def day_in(

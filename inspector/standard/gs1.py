@@ -1,12 +1,15 @@
-"""GS1 element strings and check digits (GS1 General Specifications, sections 3, 5.10 and 7.9)."""
+"""GS1 element strings, their dates and check digits (GS1 General Specifications, sections 3, 7)."""
 
 from __future__ import annotations
 
+import calendar
 import re
+from datetime import date
 
+DATES = ("11", "12", "13", "15", "16", "17")  # made, due, packed, best before, sell by, expiry
 _SEPARATOR = "\x1d"
 _FIXED = {
-    "00": 18, "01": 14, "02": 14, "11": 6, "12": 6, "13": 6, "15": 6, "16": 6, "17": 6, "20": 2,
+    "00": 18, "01": 14, "02": 14, "20": 2, **dict.fromkeys(DATES, 6),
     "410": 13, "411": 13, "412": 13, "413": 13, "414": 13,
 }  # fmt: skip
 _IN_BRACKETS = re.compile(r"\((\d{2,4})\)([^()]*)")
@@ -38,6 +41,31 @@ def elements(text: str) -> dict[str, str]:
 
 
 _VARIABLE = frozenset({"10", "21", "22", "30", "37", "91", "240", "241", "400"})
+
+
+def element(text: str, identifier: str) -> str | None:
+    """Return the value of an element of a code's content; 310 stands for 3100 to 3109."""
+    known = elements(text)
+    if identifier in known or not re.fullmatch(r"3[1-6]\d", identifier):
+        return known.get(identifier)
+    return next((value for name, value in known.items() if name[:-1] == identifier), None)
+
+
+def day_of(value: str, today: date) -> date | None:
+    """Return the day of an element YYMMDD, None where it is no day.
+
+    Day 00 is the last one of its month (section 3.4.2); the year is the one of that number that
+    lies at most 49 years before `today` and 50 after (section 7.12).
+    """
+    if not re.fullmatch(r"[0-9]{6}", value):
+        return None
+    number, month, day = int(value[:2]), int(value[2:4]), int(value[4:])
+    ahead = (number - today.year) % 100
+    try:
+        year = today.year + ahead - (0 if ahead <= 50 else 100)
+        return date(year, month, day or calendar.monthrange(year, month)[1])
+    except ValueError:  # also calendar.IllegalMonthError
+        return None
 
 
 def is_check_digit_right(text: str) -> bool:

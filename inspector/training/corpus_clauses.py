@@ -25,7 +25,8 @@ WORDINGS = Path(__file__).parent / "wordings"
 ASIDES = "asides"
 IN_PLAIN_WORDS = 0.04  # share of clauses
 _MEASURE = re.compile(r"\b(defects|kinds|length|width|height|area)\(([^()\"]*)\)")
-_EQUAL = re.compile(r'\bequal\(((?:"[^"]*"|[^;"()])+); ((?:"[^"]*"|[^;"()])+)')
+_SOURCE = r'((?:"[^"]*"|[^;"()])+(?:; in [^;"()]+)?)'
+_EQUAL = re.compile(rf"\bequal\({_SOURCE}; {_SOURCE}")
 _FILTER = re.compile(
     r"(?:except|in|not in) |(?:longest|width|height|area|confidence) [<>=]|each (?:kind|zone)$"
 )

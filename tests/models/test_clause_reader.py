@@ -3,12 +3,14 @@ is trained."""
 
 import pytest
 
+from inspector.line_grammar import as_line, as_written, grammar
 from inspector.models.clause_reader import (
     CLAUSE_CHARACTERS,
     NOTHING_TO_SEE,
     reading_of,
     refusal,
 )
+from inspector.models.shelf import model_folder
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,40 @@ def test_signs_and_control_characters_do_not_keep_a_clause_from_being_read(text)
 def test_a_clause_is_read_whole_or_not_at_all():
     assert refusal("no " + "x" * (CLAUSE_CHARACTERS - 3)) is None
     assert refusal("no " + "x" * (CLAUSE_CHARACTERS - 2)) is not None
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(model_folder("clause-reader"))
+
+
+@pytest.mark.parametrize(
+    ("clause", "line"),
+    [
+        (
+            "Under [17] in the Data Matrix no day less than 3 months ahead",
+            "date(element 17; in Data Matrix) >= today + 3 months",
+        ),
+        (
+            "The serial number in the linear code equals the serial number in the QR code",
+            "equal(element serial number; in linear code; element serial number; in QR code)",
+        ),
+        ("All codes say the same.", "equal(code; code)"),
+        ("Only QR codes.", "codes(any; except QR codes) = 0"),
+        ('Each QR code begins with "https"', 'codes(QR code; starts "https"; each) >= 1'),
+        ("Each code equals the lot.", "equal(code; field lot; each) and codes(any) >= 1"),
+    ],
+)
+def test_a_line_can_be_written_for_its_clause(tokenizer, clause, line):
+    import llguidance.hf
+
+    rules = llguidance.LLMatcher.grammar_from_lark(grammar(clause))
+    matcher = llguidance.LLMatcher(llguidance.hf.from_tokenizer(tokenizer), rules)
+    pieces = [*tokenizer.encode(as_written(line)), tokenizer.eos_token_id]
+    assert matcher.try_consume_tokens(pieces) == len(pieces)
+    assert as_line(as_written(line)) == line
 
 
 def test_a_line_without_a_check_says_so():
