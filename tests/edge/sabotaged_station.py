@@ -13,6 +13,7 @@ from uuid import uuid4
 from edge import conclusion
 from edge.answers import Answers
 from edge.intake import Intake
+from edge.mqtt import Arrival
 from edge.proof import station
 from edge.proof.plant import DEADLINE_MS
 from edge.recorder import Recorder
@@ -124,6 +125,17 @@ def pass_everything() -> None:
     conclusion.Conclusions.conclude = blind  # type: ignore[method-assign]
 
 
+def answer_the_unreadable() -> None:
+    """What has no readable id gets an answer all the same."""
+    on_bad_message = Intake._on_bad_message
+
+    def talkative(self: Intake, error: MessageError, arrival: Arrival) -> None:
+        named = MessageError(str(error), request_id=error.request_id or "unreadable")
+        on_bad_message(self, named, arrival)
+
+    Intake._on_bad_message = talkative  # type: ignore[method-assign]
+
+
 def miscount() -> None:
     """A trigger that cannot be read becomes nothing."""
     Tickets.count_malformed = lambda self: self._count(received=1)  # type: ignore[method-assign]
@@ -132,7 +144,7 @@ def miscount() -> None:
 def die_of_a_payload() -> None:
     """What cannot be read ends the thread that reads."""
 
-    def brittle(self: Intake, error: MessageError) -> None:
+    def brittle(self: Intake, error: MessageError, arrival: Arrival) -> None:
         raise error
 
     Intake._on_bad_message = brittle  # type: ignore[method-assign]
@@ -151,6 +163,7 @@ if __name__ == "__main__":
             lose_the_ticket,
             stir_the_stream,
             pass_everything,
+            answer_the_unreadable,
             miscount,
             die_of_a_payload,
         )

@@ -150,7 +150,7 @@ def test_a_promise_broken_on_purpose_is_reported(
 
 @pytest.mark.parametrize(
     ("sabotage", "broken"),
-    [("miscount", "not_conserved")],
+    [("answer_the_unreadable", "wrong_answers"), ("miscount", "not_conserved")],
 )
 def test_a_payload_that_is_taken_wrongly_is_reported(tmp_path: Path, sabotage: str, broken: str):
     account = proved(tmp_path, triggers=20, payloads=40, sabotage=sabotage)
