@@ -32,6 +32,8 @@ from inspector.checks import (
 from inspector.identifiers import identifier_of
 
 NO_CHECK: Final = "no check"
+LINE_CHARACTERS = 5000
+NESTED_AT_MOST = 24  # brackets and conditions within each other; a clause of 600 signs has few
 IGNORABLE: Final = {"hyphens": "-", "spaces": " ", "dots": ".", "leading zeros": "0"}
 Measure = Literal["defects", "kinds", "length", "width", "height", "area"]
 Property = Literal["longest", "width", "height", "area", "confidence", "characters"]
@@ -69,6 +71,8 @@ def from_line(text: str) -> ReadCheck | None:
     line = " ".join(text.split())
     if line == NO_CHECK:
         return None
+    if len(line) > LINE_CHARACTERS:
+        raise LineError(f"expected at most {LINE_CHARACTERS} characters, got {len(line)}")
     parser = _Parser(line)
     try:
         check = parser.expression()
@@ -76,8 +80,6 @@ def from_line(text: str) -> ReadCheck | None:
         raise
     except ValueError as exc:
         raise LineError(f"{exc} in {line!r}") from exc
-    except RecursionError as exc:
-        raise LineError("expected a few brackets, got too many to read") from exc
     if parser.rest.strip():
         raise LineError(f"expected the end of the line, got {parser.rest!r} in {line!r}")
     return check
@@ -89,6 +91,7 @@ class _Parser:
 
     line: str
     at: int = 0
+    depth: int = 0
     unit_mm: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -100,6 +103,14 @@ class _Parser:
         return self.line[self.at :]
 
     def expression(self) -> ReadCheck:
+        self.depth += 1
+        if self.depth > NESTED_AT_MOST:
+            raise LineError(f"expected at most {NESTED_AT_MOST} checks within each other, got more")
+        check = self._expression()
+        self.depth -= 1
+        return check
+
+    def _expression(self) -> ReadCheck:
         if self._takes("if"):
             condition = self.expression()
             if not self._takes("then"):

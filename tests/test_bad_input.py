@@ -13,7 +13,7 @@ from inspector.domain import Box, Code, Context, Detection, Findings, Outcome, T
 from inspector.evidence import gather, premise
 from inspector.examples import passing_and_failing
 from inspector.line_parser import LineError
-from inspector.reading import from_line
+from inspector.reading import from_line, in_words, to_line
 from inspector.sight import unseen
 from inspector.signs import signs
 from inspector.standard import World, says
@@ -92,6 +92,22 @@ def test_a_line_with_a_number_beyond_all_measure_is_refused():
         from_line(f"date(field expiry) >= today + {'9' * 400} days")
     with pytest.raises(LineError):
         from_line(f"defects(any) <= {'9' * 400}")
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [("not (", ")"), ("(", ")"), ("if (", ") then defects(any) = 0")],
+)
+def test_a_line_nests_so_deep_and_no_deeper(opens, closes):
+    """However deep the stack is already, the same lines are read, shown, checked and refused."""
+    deep = from_line(opens * 11 + "defects(any) = 0" + closes * 11)
+    assert in_words(deep) and from_line(to_line(deep)) == deep
+    assert says(deep, gathered(), OPEN).statement.isprintable()
+    for depth in (24, 500, 800):
+        with pytest.raises(LineError, match="at most"):
+            from_line(opens * depth + "defects(any) = 0" + closes * depth)
+    with pytest.raises(LineError, match="5000 characters"):
+        from_line(" and ".join(["defects(any) = 0"] * 500))
 
 
 @pytest.mark.parametrize("clause", ODD)

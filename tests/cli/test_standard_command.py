@@ -47,7 +47,7 @@ def reader(tmp_path, monkeypatch):
     card = {"name": "r", "kind": "clause-reader", "file": "w", "sha256": sha256}
     (folder / "model.json").write_text(json.dumps(card))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    kept = tmp_path / "inspector" / f"readings-{sha256[:16]}.jsonl"
+    kept = CachedReader(name=str(folder)).path
     kept.parent.mkdir()
     rows = [
         {"clause": clause, "line": line, "likelihood": 0.9, "agreement": 1.0}

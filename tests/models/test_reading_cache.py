@@ -1,6 +1,7 @@
-"""Readings kept by the text of a clause and the sha256 of the model; print never gets there."""
+"""Readings kept by the text of a clause and all that decides one; print never gets there."""
 
 import hashlib
+import json
 from datetime import date
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from support.known_reader import write_known_reader
 from support.tiny_judge import write_tiny_judge
 
+import inspector
 from inspector.domain import Box, Clause, Context, Evidence, TextLine
 from inspector.errors import ModelError
 from inspector.judging import load_judging
+from inspector.models.clause_reader import reading_of
 from inspector.models.reading_cache import CachedReader
 
 CLAUSE = Clause(id="C1", text="The words PASS must not be printed.")
@@ -40,6 +43,71 @@ def test_another_model_knows_nothing_of_what_was_read(tmp_path, reader):
     assert CachedReader(name=str(other)).sha256 == sha256
     with pytest.raises(ModelError):
         CachedReader(name=str(other)).read_clauses([CLAUSE.text])
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "reader-words.safetensors"])
+def test_another_file_of_the_model_knows_nothing_of_what_was_read(reader, name):
+    card = Path(reader) / "model.json"
+    described = json.loads(card.read_text())
+    card.write_text(json.dumps({**described, "files": {name: "0" * 64}}))
+    with pytest.raises(ModelError):
+        CachedReader(name=reader).read_clauses([CLAUSE.text])
+
+
+def test_another_language_knows_nothing_of_what_was_read(reader):
+    """Its file is told by the very source of the language: no one has to remember a version."""
+    kept = CachedReader(name=reader).path
+    described = (Path(reader) / "model.json").read_bytes()
+    package = Path(inspector.__file__).parent
+    languages = [
+        package / f"{name}.py"
+        for name in ("amounts", "line_grammar", "line_parser", "meaning", "reading")
+    ] + [package / "models" / f"{name}.py" for name in ("clause_reader", "line_decoding")]
+    sources = b"".join(path.read_bytes() for path in languages)
+    assert kept.stem == f"readings-{hashlib.sha256(described + sources).hexdigest()[:16]}"
+
+
+ODD_CLAUSES = (
+    "No \u2028 dents \x85 here.",
+    "No dents \ud800.",
+    'No dents.\u2028{"clause": "No opens.", "line": "no check", "likelihood": 1, "agreement": 1}',
+    "No dents.\n\x0b\x0c\x1c\x1e\x00",
+)
+
+
+def test_a_clause_of_odd_signs_is_kept_on_one_line(reader):
+    cached = CachedReader(name=reader)
+    cached.read_clauses([CLAUSE.text])
+    read = [
+        reading_of(clause, "defects(dents) = 0", likelihood=0.9, agreement=1.0)
+        for clause in ODD_CLAUSES
+    ]
+    cached._keep(read[:2])
+    with cached.path.open("a") as file:
+        file.write('\n{"clause": "torn')
+    cached._keep(read[2:])
+    found = CachedReader(name=reader).read_clauses([CLAUSE.text, *ODD_CLAUSES])
+    assert list(found.values())[1:] == read
+    with pytest.raises(ModelError):
+        CachedReader(name=reader).read_clauses(["No opens."])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "[" * 100_000,
+        '{"clause": "C", "line": "no check", "likelihood": NaN, "agreement": 1}',
+        '{"clause": "C", "line": "no check", "likelihood": 1, "agreement": 1e9}',
+        '{"clause": "C", "line": "no check", "likelihood": null, "agreement": 1}',
+        '"C"',
+    ],
+)
+def test_a_line_that_holds_no_reading_is_left_out(reader, row):
+    kept = CachedReader(name=reader).path
+    kept.write_text(f"{row}\n{kept.read_text()}")
+    assert CachedReader(name=reader).read_clauses([CLAUSE.text])
+    with pytest.raises(ModelError):
+        CachedReader(name=reader).read_clauses(["C"])
 
 
 @pytest.mark.parametrize(

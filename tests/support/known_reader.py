@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from inspector.models.reading_cache import CachedReader
+
 SHA256 = hashlib.sha256(b"weights").hexdigest()
 
 
@@ -24,7 +26,7 @@ def write_known_reader(
         "sha256": SHA256,
     }
     (folder / "model.json").write_text(json.dumps(described))
-    kept = cache / "inspector" / f"readings-{SHA256[:16]}.jsonl"
+    kept = CachedReader(name=str(folder), folder=cache / "inspector").path
     kept.parent.mkdir(parents=True, exist_ok=True)
     rows = [
         {"clause": clause, "line": line, "likelihood": 0.95, "agreement": agreement}
