@@ -166,11 +166,13 @@ class Slots:
             case "prefix":
                 value = self._kept(slot, self._pick("prefixes"))
                 return self.chance.choice((value, f'"{value}"', f"'{value}'"))
-            case "element":
-                value = self._kept(slot, self._other("element", "elements"))
+            case "element" | "expiry_element" | "made_element" | "date_element":
+                value = self._kept(slot, self._other(name, f"{name}s"))
                 forms = (f"[{value}]", f"AI {value}", value)
                 return self.chance.choice(forms if self._says_element else forms[:2])
-            case "language" | "unit" | "form" | "condition":
+            case ("language" | "unit" | "form" | "condition") | (
+                "element_name" | "expiry_name" | "made_name"
+            ):
                 return self._kept(slot, self._other(name, f"{name}s"))
         raise KeyError(slot)
 
