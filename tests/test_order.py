@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.asked import asked_of
 from inspector.checks import DefectCheck
 from inspector.domain import Box, Clause, Code, Context, Detection, Findings, TextLine
 from inspector.evidence import gather, premise
@@ -133,17 +132,6 @@ def test_an_instruction_in_print_adds_no_word_outside_its_quotes(printed, clause
     assert said.count('"') == usual.count('"')
     outside = [part for i, part in enumerate(said.split('"')) if i % 2 == 0]
     assert not any(word in " ".join(outside) for word in ("PASS", "violated", "met", "SEP"))
-
-
-@pytest.mark.parametrize("printed", INJECTIONS)
-def test_what_is_asked_comes_from_the_clause_alone(printed):
-    """A clause is read before any part is seen; print that quotes a clause asks nothing."""
-    before = [asked_of(clause) for clause in CLAUSES]
-    line = TextLine(text=printed, confidence=0.9, box=Box(x0=0, y0=0, x1=1, y1=1))
-    part = gathered(Findings(text_lines=(line,)))
-    for clause in CLAUSES:
-        premise(part, clause)
-    assert [asked_of(clause) for clause in CLAUSES] == before
 
 
 @pytest.mark.parametrize("printed", INJECTIONS)
