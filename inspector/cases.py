@@ -11,7 +11,6 @@ left out; in print and codes they are evidence and stay, and are cleaned before 
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,35 +33,30 @@ from inspector import images
 from inspector.domain import Bgr, Box, Clause, Code, Context, Detection, Evidence, TextLine
 from inspector.errors import CaseError, PictureError
 from inspector.evidence import CROP_PX, derived_facts
+from inspector.printable import printable
 
 NOWHERE = Box(x0=0, y0=0, x1=1, y1=1)  # a case has no picture to have a place in
 LARGEST_MM = 1e6
 FOUND_CHARACTERS = 60
 
 
-def _printable(text: str) -> str:
-    """Return `text` without invisible signs, and a space for every other that does not print."""
-    seen = (c for c in text if unicodedata.category(c) != "Cf")
-    return "".join(c if c.isprintable() else " " for c in seen).strip()
-
-
 def _name(text: str) -> str:
     """Return a name made printable."""
-    if not (name := _printable(text)):
+    if not (name := printable(text)):
         raise ValueError("expected a name, found nothing that prints")
     return name
 
 
 def _in_words(text: str) -> str:
     """Return a clause made printable; what is blank or mere signs asks nothing."""
-    words = _printable(text)
+    words = printable(text)
     if not any(one.isalnum() and other.isalnum() for one, other in pairwise(words)):
         raise ValueError("expected a clause in words")
     return words
 
 
 _Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_name)]
-_NameOrNone = Annotated[str | None, AfterValidator(lambda text: _printable(text or "") or None)]
+_NameOrNone = Annotated[str | None, AfterValidator(lambda text: printable(text or "") or None)]
 _Words = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_in_words)]
 _Print = Annotated[str, StringConstraints(max_length=20_000)]
 _Millimetres = Annotated[float, Field(ge=0, le=LARGEST_MM)]
@@ -99,7 +93,7 @@ class _Context(_Part):
 
 
 class _Evidence(_Part):
-    product: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_printable)]
+    product: Annotated[str, StringConstraints(max_length=2000), AfterValidator(printable)]
     defects: tuple[_Defect, ...] = Field((), max_length=5000)
     texts: tuple[_Text, ...] = Field((), max_length=5000)
     codes: tuple[_Code, ...] = Field((), max_length=5000)

@@ -49,6 +49,7 @@ from inspector.domain import (
     TextCheck,
 )
 from inspector.errors import SettingsError
+from inspector.printable import printable
 from inspector.reading import from_line
 from inspector.settings_file import SettingsFile, read_settings_file
 from inspector.symbologies import KINDS, symbology_key
@@ -92,6 +93,11 @@ class ClauseSettings(Settings):
     line: str | None = Field(
         None, description="the same clause as a line, as `inspector standard read` writes it"
     )
+
+    @field_validator("text", "line", mode="before")
+    @classmethod
+    def _says_what_it_shows(cls, text: object) -> object:
+        return " ".join(printable(text).split()) if isinstance(text, str) else text
 
     @field_validator("line")
     @classmethod
@@ -638,7 +644,7 @@ def _standard_at(path: Path) -> Standard:
         clauses=tuple(
             Clause(
                 id=c.id,
-                text=" ".join(c.text.split()),
+                text=c.text,
                 severity=c.severity,
                 check=c.check if c.line is None else from_line(c.line),
             )

@@ -24,6 +24,8 @@ from inspector.training.card_sections import write_whole
 if TYPE_CHECKING:
     from inspector.models.clause_reader import Reading
 
+ALL = "all"  # of `--approve`: whatever was read, has no check yet and contradicts none
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingShown:
@@ -132,13 +134,8 @@ def _row(one: ReadingShown) -> dict[str, Any]:
 
 def _approved(shown: Sequence[ReadingShown], approve: Sequence[str], path: Path) -> dict[str, str]:
     readable = {one.clause.id: one for one in shown if one.reading.is_read}
-    if "all" in approve:
-        return {
-            name: one.reading.line
-            for name, one in readable.items()
-            if one.clause.check is None and one.contradicts is None
-        }
-    wrong = [name for name in approve if name not in readable or readable[name].clause.check]
+    named = [name for name in approve if name != ALL]
+    wrong = [name for name in named if name not in readable or readable[name].clause.check]
     if wrong:
         raise SettingsError(
             tuple(
@@ -147,7 +144,13 @@ def _approved(shown: Sequence[ReadingShown], approve: Sequence[str], path: Path)
                 for name in wrong
             )
         )
-    return {name: readable[name].reading.line for name in approve}
+    if ALL in approve:
+        named += [
+            name
+            for name, one in readable.items()
+            if one.clause.check is None and one.contradicts is None
+        ]
+    return {name: readable[name].reading.line for name in named}
 
 
 def with_lines(text: str, lines: Mapping[str, str]) -> str:

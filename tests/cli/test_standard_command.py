@@ -101,10 +101,11 @@ def test_clauses_that_no_part_keeps_together_are_warned_of(tmp_path, reader, cap
     assert "P3" not in said
 
 
+@pytest.mark.parametrize("others", [(), ("A1",), ("all",)])
 @pytest.mark.parametrize("wrong", ["A3", "A4", "A9"])
-def test_only_what_was_read_and_has_no_check_can_be_approved(standard, reader, wrong):
-    with pytest.raises(SettingsError, match="A1, A2"):
-        read_standard(standard, reader=reader, approve=(wrong,), as_json=True)
+def test_only_what_was_read_and_has_no_check_can_be_approved(standard, reader, wrong, others):
+    with pytest.raises(SettingsError, match=f"{wrong}: .*A1, A2"):
+        read_standard(standard, reader=reader, approve=(*others, wrong), as_json=True)
     assert standard.read_text() == STANDARD
 
 
@@ -132,6 +133,24 @@ def test_a_file_that_a_line_would_break_stays_as_it_is(tmp_path, reader):
     with pytest.raises(SettingsError, match=r"A1: line: defects\(dents\) <= two"):
         read_standard(path, reader=reader, approve=("A1",), as_json=True)
     assert path.read_text() == odd
+
+
+def test_signs_that_nobody_sees_ask_nothing(tmp_path, reader):
+    path = tmp_path / "odd.yaml"
+    odd = r"A\u200bt most\x1b two de\u00adnts\u202e.\u2028"
+    path.write_text(f'title: Covers\nclauses:\n  - id: A1\n    text: "{odd}"\n')
+    read_standard(path, reader=reader, approve=("all",), as_json=True)
+    (clause,) = load_standard(str(path)).clauses
+    assert (clause.text, clause.check.limit) == ("At most two dents.", 2)
+    assert odd in path.read_text()
+
+
+@pytest.mark.parametrize("text", [r"\u200b\u200b\u200b", r"\x1b\x07\x00", r"\u200bA\u202e", "   "])
+def test_a_clause_of_signs_that_nobody_sees_is_refused(tmp_path, text):
+    path = tmp_path / "odd.yaml"
+    path.write_text(f'title: Covers\nclauses:\n  - id: A1\n    text: "{text}"\n')
+    with pytest.raises(SettingsError, match=r"clauses\.0\.text"):
+        load_standard(str(path))
 
 
 def test_a_clause_is_approved_once(standard, reader):
