@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
@@ -20,11 +25,23 @@ from edge.examination import InspectorLike
 from edge.mqtt import Arrival, Link, Message
 from edge.station import Station
 from inspector import images
-from inspector.domain import Assessment, Context, Decision, Findings, Frame, Reason, Verdict
+from inspector.domain import (
+    Assessment,
+    Context,
+    Decision,
+    Findings,
+    Frame,
+    Inspection,
+    Reason,
+    Verdict,
+)
 from inspector.settings import MqttSettings, Recipe, StationSettings, load_recipe
+from inspector.storage.recovery import held
+from inspector.storage.spool import OpenTicket
 
 BASE = "qc/line1"
 WAIT_S = 10.0
+PASS = Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail="nothing found")
 
 STANDARD = """
 title: Test standard
@@ -63,7 +80,7 @@ class FakeInspector:
         if self._broken is not None:
             raise RuntimeError(self._broken)
         if frame.bgr[0, 0, 0] > 127:
-            verdict = Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail="nothing found")
+            verdict = PASS
         else:
             verdict = Verdict(
                 decision=Decision.FAIL,
@@ -72,6 +89,29 @@ class FakeInspector:
                 clause_ids=("C1",),
             )
         return Assessment(findings=Findings(), judgement=None, verdict=verdict)
+
+
+def note_of(request_id: str = "r1", *, part_id: str | None = "A") -> OpenTicket:
+    """Return what the spool keeps of a ticket."""
+    return OpenTicket(
+        id=uuid4(),
+        request_id=request_id,
+        station_id="line1",
+        camera_id="top",
+        part_id=part_id,
+        lot=None,
+        view=None,
+        product="test part",
+        recipe="plate",
+        recipe_rev="0",
+        standard_rev="0",
+        triggered_at=datetime(2026, 11, 23, tzinfo=UTC),
+    )
+
+
+def passed_part(request_id: str) -> Inspection:
+    """Return a part that passed, without findings."""
+    return held(note_of(request_id), PASS)
 
 
 def picture(folder: Path, name: str, *, brightness: int, size_px: tuple[int, int] = (8, 6)) -> Path:
@@ -232,3 +272,39 @@ def running(
             station.stop()
             code = ended.result(WAIT_S)
         assert code == expected_code
+
+
+class StationProcesses:
+    """Real station processes, one after the other, to be killed (`station_process.py`)."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._orders = process.stdin
+        self._said = process.stdout
+
+    def start(self, moment: str = "") -> int:
+        """Start one, which kills itself at `moment` where one is named, and return its pid."""
+        self._orders.write(f"start {moment}\n")
+        self._orders.flush()
+        return int(self._said.readline())
+
+    def exit_code(self) -> int:
+        """Wait for the end of the process; minus the signal's number where one ended it."""
+        return int(self._said.readline())
+
+
+@contextlib.contextmanager
+def station_processes(settings: StationSettings, folder: Path) -> Iterator[StationProcesses]:
+    """Make processes of that station startable; its settings are written to `folder`."""
+    file = folder / "station.json"
+    file.write_text(settings.model_dump_json())
+    script = Path(__file__).with_name("station_process.py")
+    with subprocess.Popen(
+        [sys.executable, str(script), str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(script.parents[2])},
+    ) as process:
+        yield StationProcesses(process)

@@ -9,24 +9,21 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from edge_builders import PASS, note_of
 
 from edge.conclusion import Conclusions
 from edge.messages import Trigger
 from edge.recorder import Recorder
 from edge.tickets import Answer, Ticket, Tickets
-from inspector.domain import Decision, Inspection, Reason, Verdict
+from inspector.domain import Inspection
 from inspector.storage.database import open_database
 from inspector.storage.files import Pictures
 from inspector.storage.recovery import held, recover
-from inspector.storage.spool import OpenTicket, Settlement, Spool
+from inspector.storage.spool import Settlement, Spool
 from inspector.storage.store import Store
-
-PASS = Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail="nothing found")
 
 
 def die() -> None:
@@ -87,20 +84,7 @@ class Bench:
         return self.leaves
 
     def ticket(self) -> Ticket:
-        note = OpenTicket(
-            id=uuid4(),
-            request_id="r1",
-            station_id="line1",
-            camera_id="top",
-            part_id="A",
-            lot=None,
-            view=None,
-            product="test part",
-            recipe="plate",
-            recipe_rev="0",
-            standard_rev="0",
-            triggered_at=datetime(2026, 11, 23, tzinfo=UTC),
-        )
+        note = note_of()
         self.spool.open_ticket(note)
         opened = self.tickets.open(
             Trigger(request_id="r1", part_id="A"), note=note, received_ns=0, deadline_ms=1000

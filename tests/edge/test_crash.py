@@ -9,20 +9,24 @@ import queue
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from edge_builders import WAIT_S, LinePlc, line_plc, station_settings
+from edge_builders import (
+    WAIT_S,
+    LinePlc,
+    StationProcesses,
+    line_plc,
+    station_processes,
+    station_settings,
+)
 
 from edge import messages
 from inspector.settings import StationSettings
 
-ROOT = Path(__file__).parents[2]
 KILLS = 20
 SEED = 20261123
 DEADLINE_MS = 2000
@@ -33,7 +37,7 @@ START_WITHIN_S = 30.0
 class Line:
     """A station that is killed and started again, and the PLC that goes on triggering."""
 
-    def __init__(self, settings: StationSettings, stations: subprocess.Popen[str], plc: LinePlc):
+    def __init__(self, settings: StationSettings, stations: StationProcesses, plc: LinePlc):
         self._settings = settings
         self._stations = stations
         self.plc = plc
@@ -44,13 +48,9 @@ class Line:
 
     def start(self) -> int:
         """Start a station process and return its pid once it is Ready."""
-        assert self._stations.stdin is not None
-        assert self._stations.stdout is not None
         self._life += 1
         boots = {state.boot for _, state in self.states()}
-        self._stations.stdin.write("start\n")
-        self._stations.stdin.flush()
-        pid = int(self._stations.stdout.readline())
+        pid = self._stations.start()
         give_up = time.monotonic() + START_WITHIN_S
         while not any(
             state.state == "Ready" and state.boot not in boots for _, state in self.states()
@@ -59,11 +59,6 @@ class Line:
             self.read(0.05)
         self.ready_ns.append(time.monotonic_ns())
         return pid
-
-    def exit_code(self) -> int:
-        """Wait for the end of the station process."""
-        assert self._stations.stdout is not None
-        return int(self._stations.stdout.readline())
 
     def states(self) -> list[tuple[int, messages.State]]:
         return [
@@ -94,7 +89,7 @@ class Line:
         self.trigger_until(stop)
         killed_ns = time.monotonic_ns()
         os.kill(pid, signal.SIGKILL)
-        assert self.exit_code() == -signal.SIGKILL
+        assert self._stations.exit_code() == -signal.SIGKILL
         give_up = time.monotonic() + WAIT_S
         while not any(state.online == 0 and at > killed_ns for at, state in self.states()):
             assert time.monotonic() < give_up, "no last will"
@@ -141,24 +136,16 @@ def line(tmp_path_factory: pytest.TempPathFactory, broker_port: int, migrated: P
         deadline_ms=DEADLINE_MS,
         queue_size=200,
     )
-    file = folder / "station.json"
-    file.write_text(settings.model_dump_json())
     moments = random.Random(SEED)
     with (
         line_plc(broker_port, base=base, client_id="crash-plc") as plc,
-        subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("station_process.py")), str(file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ) as stations,
+        station_processes(settings, folder) as stations,
     ):
         line = Line(settings, stations, plc)
         for _ in range(KILLS):
             line.live(line.start(), for_s=moments.uniform(0.0, LIVES_FOR_S))
         os.kill(line.start(), signal.SIGTERM)
-        assert line.exit_code() == 0
+        assert stations.exit_code() == 0
         plc.await_message(
             messages.STATE,
             lambda payload: b'"Halted"' in payload and b'"online":0' in payload,

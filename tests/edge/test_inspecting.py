@@ -5,42 +5,23 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from uuid import uuid4
 
 import pytest
-from edge_builders import WAIT_S, FakeInspector, await_that
+from edge_builders import PASS, WAIT_S, FakeInspector, await_that, note_of
 
 from edge.examination import InspectorLike
 from edge.inspecting import Inspecting
 from edge.messages import Trigger
 from edge.supervision import Supervisor
 from edge.tickets import Ticket
-from inspector.domain import Decision, Inspection, Reason, Verdict
+from inspector.domain import Inspection, Reason, Verdict
 from inspector.errors import ModelError
 from inspector.storage.recovery import held
-from inspector.storage.spool import OpenTicket
-
-PASS = Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail="nothing found")
 
 
 def ticket(request_id: str) -> Ticket:
-    note = OpenTicket(
-        id=uuid4(),
-        request_id=request_id,
-        station_id="line1",
-        camera_id="top",
-        part_id="A",
-        lot=None,
-        view=None,
-        product="test part",
-        recipe="plate",
-        recipe_rev="0",
-        standard_rev="0",
-        triggered_at=datetime(2026, 11, 23, tzinfo=UTC),
-    )
     return Ticket(
-        note=note,
+        note=note_of(request_id),
         trigger=Trigger(request_id=request_id),
         opened_ns=0,
         answer_by_ns=10**12,

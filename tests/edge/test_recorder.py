@@ -13,13 +13,12 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from edge_builders import WAIT_S, await_that
+from edge_builders import WAIT_S, await_that, passed_part
 
 from edge.mqtt import Message, Receipt
 from edge.outbox import Outbox, Replay
 from edge.recorder import Recorder
 from edge.supervision import Stage, Turn
-from inspector.domain import Decision, Findings, Inspection, Reason, Verdict
 from inspector.errors import StorageError
 from inspector.storage.database import open_database
 from inspector.storage.store import OutboxMessage, Store
@@ -59,27 +58,6 @@ def kept(store: Store) -> list[int]:
     return [message.seq for message in store.outbox_after(0, station_id="line1", limit=99)]
 
 
-def part(request_id: str) -> Inspection:
-    return Inspection(
-        id=uuid4(),
-        station_id="line1",
-        camera_id="top",
-        request_id=request_id,
-        part_id=None,
-        lot=None,
-        view=None,
-        product="test part",
-        recipe="plate",
-        recipe_rev="0",
-        standard_rev="0",
-        triggered_at=datetime(2026, 11, 23, tzinfo=UTC),
-        captured_at=None,
-        findings=Findings(),
-        judgement=None,
-        verdict=Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail=""),
-    )
-
-
 @pytest.fixture
 def store(tmp_path: Path, migrated: Path) -> Iterator[Store]:
     shutil.copy(migrated, tmp_path / "station.db")
@@ -104,18 +82,18 @@ def outbox(store: Store, link: FakeLink) -> Iterator[Outbox]:
 
 
 def test_a_record_waits_until_the_broker_has_it(store: Store, link: FakeLink, outbox: Outbox):
-    outbox.recorded(store.record(part("r1")))
+    outbox.recorded(store.record(passed_part("r1")))
     token, record = link.next_record()
     assert (record["schema"], record["request_id"], record["replayed"]) == ("record/1", "r1", False)
     assert not outbox.is_empty()
     link.acknowledge(token)
-    outbox.recorded(store.record(part("r2")))
+    outbox.recorded(store.record(passed_part("r2")))
     link.next_record()
     assert [message.seq for message in store.pending_outbox(10)] == [2]
 
 
 def test_a_refused_record_is_sent_again(store: Store, link: FakeLink, outbox: Outbox):
-    outbox.recorded(store.record(part("r1")))
+    outbox.recorded(store.record(passed_part("r1")))
     token, first = link.next_record()
     link.acknowledge(token, delivered=False)
     again, second = link.next_record()
@@ -127,7 +105,7 @@ def test_a_refused_record_is_sent_again(store: Store, link: FakeLink, outbox: Ou
 def test_what_was_not_acknowledged_is_replayed_over_the_next_connection(
     store: Store, link: FakeLink, outbox: Outbox
 ):
-    outbox.recorded(store.record(part("r1")))
+    outbox.recorded(store.record(passed_part("r1")))
     _, first = link.next_record()
     link.reconnect()
     _, second = link.next_record()
@@ -138,7 +116,7 @@ def test_records_go_out_in_order_and_only_a_few_at_a_time(
     store: Store, link: FakeLink, outbox: Outbox
 ):
     for number in range(25):
-        store.record(part(f"r{number}"))
+        store.record(passed_part(f"r{number}"))
     link.receipts.put(None)
     seen = []
     tokens = []
@@ -160,7 +138,7 @@ def test_records_go_out_in_order_and_only_a_few_at_a_time(
 
 def test_records_are_sent_again_to_whoever_asks(store: Store, link: FakeLink, outbox: Outbox):
     for number in range(15):
-        outbox.recorded(store.record(part(f"r{number}")))
+        outbox.recorded(store.record(passed_part(f"r{number}")))
     for _ in range(15):
         token, _record = link.next_record()
         link.acknowledge(token)
@@ -240,7 +218,7 @@ def test_a_thread_that_was_replaced_while_it_asked_the_database_sends_nothing(
 
     slow = SlowStore(store, taken_over=taken_over)
     outbox = Outbox(store=slow, link=link, topic="qc/line1/record", station_id="line1")  # type: ignore[arg-type]
-    store.record(part("r1"))
+    store.record(passed_part("r1"))
     outbox.replay(Replay(after_seq=0, left=1))
     outbox._publish(turn)
     assert turn.ended()
@@ -254,10 +232,12 @@ def test_a_thread_that_was_replaced_while_it_asked_the_database_sends_nothing(
 
 def test_what_is_old_and_sent_is_deleted_and_nothing_else(store: Store, link: FakeLink):
     sent, old, new = (
-        store.record(replace(part(name), triggered_at=NOON - timedelta(days=days)))
+        store.record(replace(passed_part(name), triggered_at=NOON - timedelta(days=days)))
         for name, days in (("sent", 5), ("unsent", 4), ("new", 1))
     )
-    store.record(replace(part("other"), station_id="line2", triggered_at=NOON - timedelta(days=9)))
+    store.record(
+        replace(passed_part("other"), station_id="line2", triggered_at=NOON - timedelta(days=9))
+    )
     store.mark_published((sent, new))
     clock_ns = 0
     outbox = Outbox(
@@ -282,7 +262,7 @@ def test_what_is_old_and_sent_is_deleted_and_nothing_else(store: Store, link: Fa
 
 
 def test_a_record_that_another_reader_still_needs_is_kept(store: Store, link: FakeLink):
-    first, second = (store.record(part(name)) for name in ("r1", "r2"))
+    first, second = (store.record(passed_part(name)) for name in ("r1", "r2"))
     store.mark_published((first, second))
     later = {"before": datetime(2030, 1, 1, tzinfo=UTC), "station_id": "line1"}
     assert store.prune_outbox(**later, up_to_seq=0, limit=9) == 0  # type: ignore[arg-type]
@@ -291,7 +271,7 @@ def test_a_record_that_another_reader_still_needs_is_kept(store: Store, link: Fa
 
 
 def test_old_records_are_deleted_a_few_at_a_time(store: Store):
-    seqs = [store.record(part(f"r{number}")) for number in range(5)]
+    seqs = [store.record(passed_part(f"r{number}")) for number in range(5)]
     store.mark_published(tuple(seqs))
     later = datetime(2030, 1, 1, tzinfo=UTC)
     assert store.prune_outbox(later, station_id="line1", limit=3) == 3
@@ -304,8 +284,8 @@ def test_what_waits_for_the_broker_is_counted_with_its_age(
     store: Store, link: FakeLink, outbox: Outbox
 ):
     link.is_up = False
-    store.record(part("r1"))
-    store.record(part("r2"))
+    store.record(passed_part("r1"))
+    store.record(passed_part("r2"))
     outbox._counted_ns = None
     link.receipts.put(None)
     await_that(lambda: outbox.waiting.records == 2)

@@ -6,43 +6,27 @@ import contextlib
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edge_builders import LinePlc, running
+from edge_builders import LinePlc, running, station_processes
 
 from edge import messages
 from inspector.settings import StationSettings
-
-ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
 def killed_station(settings: StationSettings, folder: Path, *, moment: str) -> Iterator[None]:
     """Run a station that kills itself at that moment of its first part."""
-    file = folder / "station.json"
-    file.write_text(settings.model_dump_json())
-    with subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("station_process.py")), str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    ) as stations:
-        assert stations.stdin is not None
-        assert stations.stdout is not None
-        stations.stdin.write(f"start {moment}\n")
-        stations.stdin.flush()
-        pid = int(stations.stdout.readline())
+    with station_processes(settings, folder) as stations:
+        pid = stations.start(moment)
         try:
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)  # where it did not do so itself
-        assert int(stations.stdout.readline()) == -signal.SIGKILL
+        assert stations.exit_code() == -signal.SIGKILL
 
 
 def the_row(settings: StationSettings) -> sqlite3.Row:

@@ -7,16 +7,22 @@ import itertools
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from brokers import MOSQUITTO, mosquitto, needs_mosquitto
-from edge_builders import BASE, LinePlc, await_that, line_plc, running, station_settings
+from edge_builders import (
+    BASE,
+    LinePlc,
+    await_that,
+    line_plc,
+    passed_part,
+    running,
+    station_processes,
+    station_settings,
+)
 from hypothesis import given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
@@ -27,13 +33,10 @@ from edge import messages
 from edge.broker import broker
 from edge.sparkplug import DataType, Metric, decode_command, encode, payload_type
 from edge.sparkplug_memory import SparkplugMemory
-from inspector.domain import Decision, Findings, Inspection, Reason, Verdict
 from inspector.errors import MessageError
 from inspector.settings import SparkplugSettings, StationSettings
 from inspector.storage.database import open_database
 from inspector.storage.store import Store
-
-ROOT = Path(__file__).parents[2]
 
 
 def with_sparkplug(settings: StationSettings, port: int, **keys: object) -> StationSettings:
@@ -54,27 +57,6 @@ def begin(plc: LinePlc, host: Host) -> None:
 def recorded(plc: LinePlc, request_id: str) -> None:
     """Wait until a part is recorded."""
     plc.await_message(messages.RECORD, lambda payload: f'"{request_id}"'.encode() in payload)
-
-
-def part(request_id: str) -> Inspection:
-    return Inspection(
-        id=uuid4(),
-        station_id="line1",
-        camera_id="top",
-        request_id=request_id,
-        part_id=None,
-        lot=None,
-        view=None,
-        product="test part",
-        recipe="plate",
-        recipe_rev="0",
-        standard_rev="0",
-        triggered_at=datetime(2026, 11, 23, tzinfo=UTC),
-        captured_at=None,
-        findings=Findings(),
-        judgement=None,
-        verdict=Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail=""),
-    )
 
 
 @pytest.fixture(params=["rumqttd", "mosquitto"])
@@ -226,29 +208,17 @@ def test_a_lost_camera_dies_and_is_born_again_when_it_is_back(
 def test_a_killed_station_is_declared_dead_by_the_broker(
     station: StationSettings, plc: LinePlc, host: Host, tmp_path: Path
 ):
-    file = tmp_path / "station.json"
-    file.write_text(station.model_dump_json())
-    with subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("station_process.py")), str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    ) as stations:
-        assert stations.stdin is not None
-        assert stations.stdout is not None
+    with station_processes(station, tmp_path) as stations:
         for number in range(2):
             count = len(host.told)
             plc.seen.clear()
-            stations.stdin.write("start\n")
-            stations.stdin.flush()
-            pid = int(stations.stdout.readline())
+            pid = stations.start()
             assert host.await_("NBIRTH", after=count).values["bdSeq"] == number
             plc.await_state("Ready")
             plc.trigger(f"r{number}")
             host.part(f"r{number}")
             os.kill(pid, signal.SIGKILL)
-            stations.stdout.readline()
+            stations.exit_code()
             assert host.await_("NDEATH", after=count).values == {"bdSeq": number}
             assert not host.is_online
 
@@ -417,7 +387,7 @@ def test_the_past_of_a_station_is_not_told_when_sparkplug_is_switched_on(
 def test_the_sequence_goes_on_at_0_after_255(station: StationSettings, host: Host):
     with contextlib.closing(open_database(station.database)) as database:
         for number in range(270):
-            Store(database).record(part(f"r{number}"))
+            Store(database).record(passed_part(f"r{number}"))
     station.records.mkdir()
     SparkplugMemory(station.records / "sparkplug.json").carried(0)
     with running(station):

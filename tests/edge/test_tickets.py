@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
-from uuid import uuid4
 
 import pytest
+from edge_builders import PASS, note_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.messages import Trigger
 from edge.tickets import NS_PER_MS, Answer, Clashing, Repeated, Ticket, Tickets
 from inspector.domain import Decision, Reason, Verdict
-from inspector.storage.spool import OpenTicket
 
-PASS = Verdict(decision=Decision.PASS, reason=Reason.CLEAN, detail="nothing found")
 STOPPING = Verdict.held(Reason.STOPPING, "the station is stopping")
 
 
@@ -47,20 +44,7 @@ class Desk:
     ) -> Ticket | Repeated | Clashing:
         return self.tickets.open(
             Trigger(request_id=request_id, part_id=part_id),
-            note=OpenTicket(
-                id=uuid4(),
-                request_id=request_id,
-                station_id="line1",
-                camera_id="top",
-                part_id=part_id,
-                lot=None,
-                view=None,
-                product="test part",
-                recipe="plate",
-                recipe_rev="0",
-                standard_rev="0",
-                triggered_at=datetime(2026, 11, 23, tzinfo=UTC),
-            ),
+            note=note_of(request_id, part_id=part_id),
             received_ns=self.now_ns,
             deadline_ms=deadline_ms,
         )
