@@ -78,10 +78,13 @@ class Answers:
             while len(self._results) >= RECEIPTS_KEPT:  # of connections that were lost
                 del self._results[next(iter(self._results))]
             self._results[taken] = request_id
+            # a request_id that is used again goes to the end: it is the newest, not the oldest
+            self._sent.pop(request_id, None)
             while len(self._sent) >= ACKNOWLEDGEABLE:
                 del self._sent[next(iter(self._sent))]
             self._sent[request_id] = answer.ticket.id
             if self._ack_within_ns:
+                self._unacknowledged.pop(request_id, None)
                 self._unacknowledged[request_id] = self._clock_ns()
         self._last = Message(
             topic=f"{self._base}/{messages.RESULT_LAST}", payload=payload, retain=True

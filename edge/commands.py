@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from uuid import UUID
 
 from edge import messages
-from edge.answers import Answers
+from edge.answers import ACKNOWLEDGEABLE, Answers
 from edge.earlier import EarlierAnswers
 from edge.mqtt import Arrival
 from edge.outbox import Outbox, Replay
@@ -15,6 +16,7 @@ from inspector.errors import MessageError
 
 log = logging.getLogger(__name__)
 
+NOTED_MAX = 2 * ACKNOWLEDGEABLE  # more than can be acknowledged at a time
 TOPICS = (messages.ACK, messages.REPLAY, messages.SELFTEST_IN, messages.SELFTEST_OUT)
 
 
@@ -38,6 +40,7 @@ class Commands:
         self._outbox = outbox
         self._recorder = recorder
         self._self_test = self_test
+        self._noted: dict[UUID, None] = {}  # parts whose acknowledgement is on its way to the row
 
     def take(self, arrival: Arrival) -> bool:
         """Carry out what arrived; return False where it is no command, but a trigger."""
@@ -68,6 +71,11 @@ class Commands:
                 "UNKNOWN_ACK", f"{ack.request_id}, by {ack.by or 'the PLC'}", is_minor=True
             )
             return
+        if part in self._noted:
+            return  # the first counts; others are only counted, or they would fill the queue
+        while len(self._noted) >= NOTED_MAX:
+            del self._noted[next(iter(self._noted))]
+        self._noted[part] = None
         self._recorder.acknowledged(part, by=ack.by or "")
 
     def _replay(self, order: messages.ReplayOrder) -> None:

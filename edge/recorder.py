@@ -339,8 +339,10 @@ class Recorder:
             return
         self._forget(inspection.id)
         self._recorded(seq)
-        if (early := self._without_row.pop(inspection.id, None)) is not None:
+        if (early := self._without_row.get(inspection.id)) is not None:
             self._record_acknowledgement(early, turn)
+            if not turn.ended():  # else the next thread records the part again, and this with it
+                self._without_row.pop(inspection.id, None)
 
     def _forget(self, inspection_id: UUID) -> None:
         """Remove a ticket that has its row; what refuses now is removed after a good look."""
@@ -366,7 +368,7 @@ class Recorder:
                     return
                 self._hurry.wait(retry_s)
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
-        if not has_row:
+        if not has_row and not turn.ended():
             while len(self._without_row) >= EARLY_ACKNOWLEDGEMENTS:
                 del self._without_row[next(iter(self._without_row))]
             self._without_row[acknowledged.id] = acknowledged
