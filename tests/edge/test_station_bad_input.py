@@ -15,10 +15,11 @@ from brokers import Certificates, free_port, mosquitto, needs_mosquitto, needs_o
 from edge_builders import FakeInspector, LinePlc, await_that, line_plc, running
 from test_mqtt_access import PASSWD, tls_rules, users
 
-from edge import messages
+from edge import messages, recipe_watch
 from edge.mqtt import Link
 from edge.presence import state_message
 from edge.recipe_watch import RecipeWatch
+from edge.supervision import NS_PER_S
 from inspector.cli.station import check_station, run_station
 from inspector.errors import BrokerError, SettingsError
 from inspector.settings import MqttSettings, StationSettings, load_recipe
@@ -252,6 +253,52 @@ def test_a_changed_recipe_that_is_then_taken_away_still_holds_its_parts(settings
     path.write_text(loaded)
     watch.look()
     assert watch.why_switched("plate") is None
+
+
+@pytest.mark.parametrize("name", ["plate.yaml", "std.yaml"])
+def test_a_recipe_that_stays_away_holds_its_parts_until_it_is_back(
+    settings: StationSettings, name: str
+):
+    path = Path(settings.recipes[0]).with_name(name)
+    loaded = path.read_text()
+    now_ns = 0
+    told: list[str] = []
+    watch = RecipeWatch(
+        (load_recipe(settings.recipes[0]),), changed=told.append, clock_ns=lambda: now_ns
+    )
+    path.unlink()
+    watch.look()
+    now_ns = 5 * NS_PER_S
+    watch.look()
+    assert watch.why_switched("plate") is None, "an editor may be writing it"
+    now_ns += 1
+    watch.look()
+    watch.look()
+    assert told == [watch.why_switched("plate")]
+    assert str(path) in told[0]
+    assert is_one_clear_line(told[0])
+    path.write_text(loaded)
+    watch.look()
+    assert watch.why_switched("plate") is None
+    path.unlink()
+    now_ns += 5 * NS_PER_S
+    watch.look()
+    assert watch.why_switched("plate") is None, "it is away for the first time again"
+
+
+def test_a_station_whose_recipe_was_deleted_passes_nothing(
+    settings: StationSettings, plc: LinePlc, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recipe_watch, "GONE_AFTER_S", 0.1)
+    recipe = Path(settings.recipes[0])
+    with running(settings) as station:
+        plc.await_state("Ready")
+        recipe.unlink()
+        await_that(lambda: station._recipe_watch.why_switched("plate") is not None)
+        plc.trigger("r1")
+        answer = plc.result("r1")
+    assert (answer.decision, answer.reason) == ("HOLD", "UNKNOWN_RECIPE")
+    assert details(settings, "RECIPE_CHANGED") == [detail_of(settings, "r1")]
 
 
 def test_a_request_that_names_another_recipe_mid_part_is_refused(
