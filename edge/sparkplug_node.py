@@ -254,7 +254,8 @@ class SparkplugNode:
         is_online, at_ms = _state_of_host(arrival.payload)
         if at_ms < self._host_ms:
             return  # a last will that came late
-        self._host_ms = at_ms
+        # a moment that is still to come would make the host's next words look late
+        self._host_ms = min(at_ms, int(self._now().timestamp() * 1000))
         self._host_session = arrival.session if is_online else None
         if not is_online and arrival.session == self._session:
             # the specification: die, disconnect, connect again and wait

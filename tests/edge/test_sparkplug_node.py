@@ -325,6 +325,19 @@ def test_a_primary_host_that_goes_offline_ends_the_session(
         assert host.part("r1").is_historical
 
 
+@pytest.mark.parametrize(
+    "at_ms", [253_402_300_799_000, 2**63, 10**300], ids=["9999", "2^63", "10^300"]
+)
+def test_a_primary_host_whose_clock_was_wrong_once_is_still_heard(
+    station: StationSettings, host: Host, at_ms: int
+):
+    with running(with_sparkplug(station, station.mqtt.port, primary_host="scada")):
+        host.say_state("scada", online=True, at_ms=at_ms)
+        birth = host.await_("NBIRTH")
+        host.say_state("scada", online=False, at_ms=int(datetime.now(UTC).timestamp() * 1000) + 1)
+        assert host.await_("NDEATH").values == {"bdSeq": birth.values["bdSeq"]}
+
+
 def test_a_broker_that_restarts_gets_the_rest_and_no_more_than_once_too_often(
     tmp_path: Path, migrated: Path
 ):
