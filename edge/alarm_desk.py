@@ -14,6 +14,8 @@ from inspector.storage.alarm_journal import AlarmJournal
 from inspector.storage.alarms import AlarmStore
 from inspector.storage.database import Database
 
+ALERTS_WAIT_S = 3600  # at the broker, while the station cannot be reached
+
 
 class AlarmDesk:
     """Alarms with their watch, their MQTT link and their records.
@@ -26,7 +28,10 @@ class AlarmDesk:
         self.alarms = Alarms(settings.alarms)
         self.watch = AlarmWatch(settings.alarms, alarms=self.alarms)
         self.link = Link(
-            settings.mqtt, client_id=f"{settings.station_id}-alarms", subscribe=topics(settings)
+            settings.mqtt,
+            client_id=f"{settings.station_id}-alarms",
+            subscribe=topics(settings),
+            resume_within_s=ALERTS_WAIT_S,
         )
         self.line = AlarmLine(settings, alarms=self.alarms, watch=self.watch, link=self.link)
         self.records = AlarmRecords(

@@ -155,8 +155,14 @@ class Answers:
     def rejected(
         self, request_id: str, refusal: Refusal, detail: str, *, correlation: bytes
     ) -> None:
+        """Tell a refusal, by the line's link where that of the answers is not up (yet)."""
         refused = messages.rejection(request_id, refusal, detail)
-        self._tell(messages.REJECTED, refused, correlation or request_id.encode())
+        self._tell(
+            messages.REJECTED,
+            refused,
+            correlation or request_id.encode(),
+            by=self._link if self._link.is_up else self._line,
+        )
 
     def read_receipts(self) -> None:
         """Take what the broker said of the answers since the last call, and look for the PLC's."""
@@ -204,8 +210,10 @@ class Answers:
         with self._lock:
             self._deaf = why
 
-    def _tell(self, topic: str, payload: messages.Payload, correlation: bytes) -> None:
-        self._link.publish(
+    def _tell(
+        self, topic: str, payload: messages.Payload, correlation: bytes, *, by: Link | None = None
+    ) -> None:
+        (by or self._link).publish(
             Message(
                 topic=f"{self._base}/{topic}",
                 payload=messages.encode(payload),

@@ -1,9 +1,10 @@
 """Connections to an MQTT broker. The only module that imports paho.
 
 A `Link` is one connection. It tries MQTT v5 and falls back to 3.1.1, reconnects by itself, and
-publishes only while it is connected: every connection starts with a new paho client and a clean
-session, so nothing that was queued before an outage is sent after it. What must survive an outage
-waits elsewhere (the outbox) until `Link.publish` takes it.
+publishes only while it is connected: every connection has a new paho client, so nothing that was
+queued before an outage is sent after it. What must survive an outage waits elsewhere (the outbox)
+until `Link.publish` takes it. What others send meanwhile waits at the broker for a link that asks
+for it, on v5; a link's first connection is a clean start always.
 
 QoS 1 throughout, never 2: paho resends everything on reconnect beyond the broker's receive maximum,
 and Mosquitto 2.0 drops the surplus but acknowledges it (paho issue 492).
@@ -109,12 +110,14 @@ class Link:
         will: Message | Callable[[], Message] | None = None,
         on_change: Callable[[bool], None] = lambda _up: None,
         stall_ms: int | None = None,
+        resume_within_s: int = 0,
     ) -> None:
         """Prepare a connection; `start` makes it. A `will` that is called is made for each one.
 
         `on_change` is told True when the link is up with every subscription acknowledged, and
         False when it is lost. The kernel gives a connection up after `stall_ms` without progress,
-        so that nothing written to it arrives much later.
+        so that nothing written to it arrives much later. A v5 broker keeps what arrives while the
+        link is down for at most `resume_within_s`; it comes before what is sent afterwards.
         """
         self.arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self.receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
@@ -126,6 +129,8 @@ class Link:
         self._will = will
         self._on_change = on_change
         self._stall_ms = stall_ms
+        self._resume_within_s = resume_within_s
+        self._has_been_up = False
         self._tokens = itertools.count(1)
         self._sessions = itertools.count(1)
         self._up: _Connection | None = None
@@ -159,11 +164,17 @@ class Link:
             return "the thread that keeps the connection up has ended"
         return None if connection is None else connection.trouble()
 
-    def renew(self, why: str = "it moved nothing any more") -> None:
-        """Give the connection up and make another."""
+    def renew(
+        self, why: str = "it moved nothing any more", *, has_taken_leave: bool = False
+    ) -> None:
+        """Give the connection up and make another.
+
+        The broker publishes the last will, unless the link `has_taken_leave` by itself.
+        """
         connection = self._up
         if connection is not None:
             connection.why_lost = why
+            connection.has_taken_leave = has_taken_leave
             self._up = None
             connection.lost.set()
         if self._thread.ident is not None and not self._thread.is_alive():
@@ -216,7 +227,9 @@ class Link:
         raise refused
 
     def _announce(self, connection: _Connection) -> None:
+        self._has_been_up = True
         self._up = self._newest = connection
+        connection.hand_over()
         self._on_change(True)
 
     def _keep_up(self) -> None:
@@ -229,7 +242,7 @@ class Link:
                 if self._stopping.is_set():
                     return
                 self._up = self._newest = None
-                connection.close()
+                connection.give_up()
                 log.warning("%s: broker connection lost: %s", self._client_id, connection.why_lost)
                 if connection.was_taken_over:
                     self.was_taken_over = True
@@ -308,6 +321,7 @@ class _Connection:
     def __init__(self, link: Link, protocol: MQTTProtocolVersion) -> None:
         self.lost = threading.Event()
         self.why_lost = ""
+        self.has_taken_leave = False
         self.session = next(link._sessions)
         self._link = link
         self._settings = link._settings
@@ -324,6 +338,9 @@ class _Connection:
         self._acknowledged_ns = 0
         self._early: dict[int, Receipt] = {}
         self._tokens_lock = threading.Lock()
+        # what waited at the broker comes before the link is up, and nobody could answer it
+        self._too_early: list[Arrival] | None = []
+        self._arrivals_lock = threading.Lock()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
             link._client_id,
@@ -352,8 +369,12 @@ class _Connection:
         settings = self._settings
         where = f"{settings.host}:{settings.port}"
         try:
-            # on v5, too, a client's first connection is a clean start, and there is no second
-            self._client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
+            self._client.connect(
+                settings.host,
+                settings.port,
+                keepalive=settings.keepalive_s,
+                **(self._session_of_the_link() if self._v5 else {}),
+            )
         except ssl.SSLError as exc:
             raise BrokerError(
                 f"expected a broker with a good certificate at {where}, found "
@@ -369,7 +390,10 @@ class _Connection:
         in_time = self._answered.wait(CONNECT_TIMEOUT_S)
         if in_time and self._connected and self._refused is None and not self._denied:
             return
-        self.close()
+        if self._link._resume_within_s and self._link._has_been_up:
+            self.give_up()  # a broker that answers late must not take it for a farewell
+        else:
+            self.close()
         if self._denied:
             raise BrokerError(
                 f"expected the broker at {where} to let {self._link._client_id} subscribe to "
@@ -389,6 +413,22 @@ class _Connection:
                 "check that the port speaks MQTT v5 or 3.1.1"
             )
         )
+
+    def _session_of_the_link(self) -> dict[str, Any]:
+        within_s = self._link._resume_within_s
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = within_s
+        return {
+            "clean_start": not (within_s and self._link._has_been_up),
+            "properties": properties,
+        }
+
+    def hand_over(self) -> None:
+        """Let the link have what arrived, now that it is up."""
+        with self._arrivals_lock:
+            early, self._too_early = self._too_early or [], None
+            for arrival in early:
+                self._link.arrivals.put(arrival)
 
     def publish(self, message: Message, *, token: int, expiry_s: float | None) -> bool:
         qos: int = message.qos
@@ -436,14 +476,29 @@ class _Connection:
             return None
         return f"the broker has acknowledged nothing for {waits_s:.1f} s"
 
+    def give_up(self) -> None:
+        """End the connection without a word, so that the broker keeps the session and its will."""
+        if self.has_taken_leave:
+            self.close()
+            return
+        if (sock := self._client.socket()) is not None:
+            with contextlib.suppress(OSError):  # it is lost already
+                sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+        self._client.loop_stop()
+
     def close(self, *, farewell: Message | None = None, timeout_s: float = 2.0) -> None:
+        """Disconnect in order: no last will, and nothing waits at the broker any more."""
         if farewell is not None:
             taken = self._client.publish(
                 farewell.topic, farewell.payload, qos=1, retain=farewell.retain
             )
             with contextlib.suppress(RuntimeError, ValueError):  # raised where it is not connected
                 taken.wait_for_publish(timeout_s)
-        self._client.disconnect()
+        properties = None
+        if self._v5 and self._link._resume_within_s:
+            properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = 0
+        self._client.disconnect(properties=properties)
         self.lost.set()
         self._client.loop_stop()
 
@@ -488,17 +543,20 @@ class _Connection:
         self.lost.set()
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        self._link.arrivals.put(
-            Arrival(
-                topic=message._topic.decode("utf-8", "replace"),  # .topic raises on bad UTF-8
-                payload=bytes(message.payload),
-                retained=bool(message.retain),
-                received_ns=time.monotonic_ns(),
-                session=self.session,
-                # only there where the sender gave it, and never on 3.1.1
-                correlation=bytes(getattr(message.properties, "CorrelationData", b"")),
-            )
+        arrival = Arrival(
+            topic=message._topic.decode("utf-8", "replace"),  # .topic raises on bad UTF-8
+            payload=bytes(message.payload),
+            retained=bool(message.retain),
+            received_ns=time.monotonic_ns(),
+            session=self.session,
+            # only there where the sender gave it, and never on 3.1.1
+            correlation=bytes(getattr(message.properties, "CorrelationData", b"")),
         )
+        with self._arrivals_lock:
+            if self._too_early is None:
+                self._link.arrivals.put(arrival)
+            else:
+                self._too_early.append(arrival)
 
     def _on_publish(
         self, _client: paho.Client, _userdata: Any, mid: int, reason: ReasonCode, _props: Any

@@ -63,6 +63,8 @@ class RivalWatch:
         state = messages.decode(messages.State, arrival.payload)
         if state.boot == self._boot:
             self._spoke_at = self._spoke_at or state.ts
+            if state.online == 0:
+                self._overwritten()  # the will of a connection that was given up
         elif arrival.retained and self._spoke_at is None:
             return  # of the last life
         elif arrival.retained and _is_before(state.ts, self._spoke_at):

@@ -261,7 +261,7 @@ class SparkplugNode:
             # the specification: die, disconnect, connect again and wait
             self.link.publish(self._death(), session=self._session)
             self._session = None
-            self.link.renew(f"the primary host {self._host} is offline")
+            self.link.renew(f"the primary host {self._host} is offline", has_taken_leave=True)
 
     # --- data -------------------------------------------------------------------------------------
 

@@ -113,6 +113,8 @@ class Station:
             ),
             will=self._farewell("Error", "the station is gone"),
             on_change=self._link_changed,
+            # only the self-test tells what waited at the broker, and is refused, from what is new
+            resume_within_s=settings.deadline_max_ms // 1000 if settings.mqtt.self_test else 0,
         )
         self._answers_link = Link(
             settings.mqtt,

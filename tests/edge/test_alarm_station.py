@@ -8,7 +8,16 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from edge_builders import BASE, FakeInspector, LinePlc, running, station_settings
+from brokers import mosquitto, needs_mosquitto
+from edge_builders import (
+    BASE,
+    FakeInspector,
+    LinePlc,
+    await_that,
+    line_plc,
+    running,
+    station_settings,
+)
 
 from edge import messages
 from edge.mqtt import Message
@@ -68,6 +77,25 @@ def test_a_good_part_is_held_while_an_alarm_holds_and_passes_after_it(
         say(plc, "guard", False)
         plc.trigger("r3")
         assert plc.result("r3").decision is Decision.PASS
+
+
+@needs_mosquitto
+def test_an_alarm_that_comes_while_its_link_is_renewed_holds_the_next_part(
+    tmp_path: Path, settings: StationSettings
+):
+    with mosquitto(tmp_path) as port, line_plc(port) as plc:
+        settings = StationSettings.model_validate(
+            {**settings.model_dump(), "mqtt": {"port": port, "keepalive_s": 2}}
+        )
+        with running(settings) as station:
+            plc.await_state("Ready")
+            link = station._desk.link
+            link.renew()
+            assert not link.is_up
+            say(plc, "guard", True)
+            await_that(lambda: station._state()[0] == "Ready")
+            plc.trigger("r1")
+            assert plc.result("r1").reason is Reason.ALARM_ACTIVE
 
 
 def test_an_alarm_that_comes_while_a_part_is_judged_holds_it(

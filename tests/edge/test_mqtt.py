@@ -110,6 +110,62 @@ def test_a_link_that_is_down_takes_nothing_and_comes_back():
             stack.pop_all().close()
 
 
+@needs_mosquitto
+@pytest.mark.parametrize("waits_s", [0, 30])
+def test_what_is_sent_while_a_link_is_renewed_waits_only_for_one_that_asks_for_it(
+    tmp_path: Path, waits_s: int
+):
+    changes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    with mosquitto(tmp_path) as port, linked(port, "b") as mouth:
+
+        def changed(is_up: bool) -> None:
+            if not is_up:
+                for number in range(50):  # Mosquitto has 20 on the way at a time
+                    mouth.publish(Message(topic="t/1", payload=b"%d" % number))
+                for _ in range(50):
+                    mouth.receipts.get(timeout=WAIT_S)
+            changes.put(is_up)
+
+        with linked(port, "a", "t/1", on_change=changed, resume_within_s=waits_s) as ear:
+            assert changes.get(timeout=WAIT_S)
+            ear.renew()
+            assert not changes.get(timeout=WAIT_S)
+            assert changes.get(timeout=WAIT_S)
+            mouth.publish(Message(topic="t/1", payload=b"new"))
+            heard = []
+            while (arrival := next_arrival(ear)).payload != b"new":
+                heard.append(arrival.payload)
+            assert heard == [b"%d" % number for number in range(50 if waits_s else 0)]
+
+
+@needs_mosquitto
+def test_nothing_waits_for_a_link_that_was_stopped_or_whose_process_began_anew(tmp_path: Path):
+    with mosquitto(tmp_path) as port, linked(port, "b") as mouth:
+        with linked(port, "a", "t/1", resume_within_s=30):
+            pass
+        mouth.publish(Message(topic="t/1", payload=b"stopped"))
+        receipt = mouth.receipts.get(timeout=WAIT_S)
+        assert receipt is not None
+        assert not receipt.heard, "the broker keeps the session of a link that was stopped"
+        with linked(port, "a", "t/1", resume_within_s=30) as killed:
+            killed._newest.give_up()  # type: ignore[union-attr]
+            killed._stopping.set()
+            mouth.publish(Message(topic="t/1", payload=b"killed"))
+            receipt = mouth.receipts.get(timeout=WAIT_S)
+            assert receipt is not None
+            assert receipt.heard
+        with linked(port, "a", "t/1", resume_within_s=30) as ear:
+            mouth.publish(Message(topic="t/1", payload=b"new"))
+            assert next_arrival(ear).payload == b"new"
+
+
+def test_a_link_that_is_renewed_lets_its_last_will_speak(port: int):
+    will = Message(topic="w/state", payload=b"gone", retain=True)
+    with linked(port, "ear", "w/state") as ear, linked(port, "w", will=will) as link:
+        link.renew()
+        assert next_arrival(ear).payload == b"gone"
+
+
 def test_no_broker_is_said_in_one_line():
     with pytest.raises(BrokerError, match="found none") as refused:
         Link(MqttSettings(port=1), client_id="a").start()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from edge_builders import FakeInspector, LinePlc, await_that, line_plc, picture, running
+from brokers import mosquitto, needs_mosquitto
+from edge_builders import WAIT_S, FakeInspector, LinePlc, await_that, line_plc, picture, running
 from jsonschema import Draft202012Validator
 
 from edge import messages
@@ -521,6 +524,48 @@ def test_an_outage_of_the_broker_loses_no_record_and_delays_no_answer_past_it(
             stack.pop_all().close()
             assert plc.count(messages.RESULT) == 0
     assert {row["sent_decision"] for row in rows(settings).values()} <= {None, "PASS"}
+
+
+@needs_mosquitto
+def test_a_trigger_that_comes_while_the_line_is_renewed_is_answered_once(
+    tmp_path: Path, settings: StationSettings
+):
+    """The PLC is a careless one, which does not look at the state."""
+    with (
+        mosquitto(tmp_path) as port,
+        running(changed(settings, mqtt={"port": port}, queue_size=500)) as station,
+        line_plc(port) as plc,
+    ):
+        plc.await_state("Ready")
+        sent = [f"r{number}" for number in range(200)]
+        for number, request_id in enumerate(sent):
+            if number in {50, 120}:
+                station._line.renew()
+            plc.trigger(request_id)
+            threading.Event().wait(0.01)  # the renewal takes 0.2 s and more
+        plc.await_message(messages.STATE, lambda payload: b'"online":0' in payload)
+        topics = {f"{plc.base}/{messages.RESULT}", f"{plc.base}/{messages.REJECTED}"}
+
+        def answers() -> dict[str, set[bytes]]:
+            """Return what was said of each request; a broker may deliver a trigger twice."""
+            said: dict[str, set[bytes]] = {}
+            for arrival in plc.seen:
+                if arrival.topic in topics:
+                    request_id = json.loads(arrival.payload)["request_id"]
+                    said.setdefault(request_id, set()).add(arrival.payload)
+            return said
+
+        give_up = time.monotonic() + WAIT_S
+        while len(answers()) < len(sent) and time.monotonic() < give_up:
+            with contextlib.suppress(queue.Empty):
+                plc.seen.append(plc.link.arrivals.get(timeout=0.1))
+        assert {request_id: len(said) for request_id, said in answers().items()} == dict.fromkeys(
+            sent, 1
+        )
+        assert plc.count(messages.REJECTED)
+        await_that(lambda: station._state()[0] == "Ready")
+        plc.trigger("after")
+        assert plc.result("after").decision is Decision.PASS
 
 
 def test_a_broker_that_is_not_there_is_said_in_one_line(settings: StationSettings):

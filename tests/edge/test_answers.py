@@ -1,4 +1,4 @@
-"""What the PLC says that it has read: once for each part, and never lost on the way to its row."""
+"""What leaves for the PLC, and what the PLC says that it has read of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge_builders import BASE, PASS, LinePlc, note_of, passed_part, running
 
 from edge import answers, messages
 from edge.answers import Answers, settlement_of
-from edge.messages import Trigger
+from edge.messages import Refusal, Trigger
 from edge.mqtt import Message, Receipt
 from edge.recorder import Acknowledged, Finished, Recorder
 from edge.supervision import Stage, Turn
@@ -30,14 +30,19 @@ from inspector.storage.store import Store
 ACK_WITHIN_MS = 200
 
 
-class OpenLink:
-    """A link that takes all and says nothing."""
+class QuietLink:
+    """A link that takes all while it is up, and says nothing."""
 
     def __init__(self) -> None:
+        self.is_up = True
+        self.published: list[Message] = []
         self.receipts: queue.SimpleQueue[Receipt | None] = queue.SimpleQueue()
 
-    def publish(self, _message: Message, *, expiry_s: float | None = None) -> int:
-        return 1
+    def publish(self, message: Message, *, expiry_s: float | None = None) -> int | None:
+        if not self.is_up:
+            return None
+        self.published.append(message)
+        return len(self.published)
 
 
 class Desk:
@@ -45,10 +50,10 @@ class Desk:
 
     def __init__(self) -> None:
         self.now_ns = 0
-        link = OpenLink()
+        self.link, self.line = QuietLink(), QuietLink()
         self.answers = Answers(
-            link=link,  # type: ignore[arg-type]
-            line=link,  # type: ignore[arg-type]
+            link=self.link,  # type: ignore[arg-type]
+            line=self.line,  # type: ignore[arg-type]
             base=BASE,
             ack_within_ms=ACK_WITHIN_MS,
             clock_ns=lambda: self.now_ns,
@@ -82,6 +87,15 @@ def answered(request_id: str) -> Answer:
         acquired_ns=None,
         was_sent=True,
     )
+
+
+def test_a_refusal_leaves_by_the_line_where_no_answer_can_leave_and_no_answer_does():
+    desk = Desk()
+    desk.link.is_up = False
+    assert not desk.answers.send(answered("r1"))
+    desk.answers.rejected("r2", Refusal.NOT_READY, "it is being renewed", correlation=b"")
+    (refusal,) = desk.line.published
+    assert refusal.topic == f"{BASE}/{messages.REJECTED}"
 
 
 def test_a_request_id_that_is_used_again_is_the_newest_of_those_remembered(
