@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from inspector.checks import (
@@ -32,20 +31,18 @@ from inspector.checks import (
     atoms,
 )
 from inspector.domain import (
-    Box,
     Clause,
-    Code,
     Context,
     Detection,
     Evidence,
     Outcome,
     TextLine,
 )
+from inspector.example_codes import NOWHERE, CodeIngredients, made_up_codes, value
 from inspector.standard import World, says
-from inspector.standard.dates import shifted
+from inspector.standard.dates import day_in, shifted
 
 TODAY = date(2026, 11, 23)
-NOWHERE = Box(x0=0, y0=0, x1=1, y1=1)
 TRIES = 300
 LIKELY_TOGETHER = 8  # parts that would keep two checks if these were independent
 _FACTORS = (0.4, 0.8, 1.0, 1.0, 1.2, 1.6, 3.0)
@@ -62,9 +59,11 @@ class _Ingredients:
     wordings: set[str] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
     dates: set[str] = field(default_factory=set)
+    ordered: set[str] = field(default_factory=set)
+    ordered_days: set[str] = field(default_factory=set)
     days: set[date] = field(default_factory=lambda: {TODAY})
-    codes: set[str] = field(default_factory=set)
-    contents: set[str] = field(default_factory=set)
+    starts: set[str] = field(default_factory=set)
+    codes: CodeIngredients = field(default_factory=CodeIngredients)
 
 
 def made_up(checks: Sequence[Check], chance: random.Random) -> Iterator[Evidence]:
@@ -133,10 +132,20 @@ def _as_recorded(own: _Ingredients, read: _Ingredients, written: Check) -> _Ingr
         wordings=own.wordings | read.wordings,
         fields=own.fields or read.fields,
         dates=own.dates or read.dates,
+        ordered=own.ordered | read.ordered,
+        ordered_days=own.ordered_days | read.ordered_days,
         days=own.days | read.days,
-        codes=(read.codes or own.codes) if named else (own.codes or read.codes),
-        contents=own.contents | read.contents,
+        starts=own.starts | read.starts,
+        codes=_codes_as_recorded(own.codes, read.codes, named=named),
     )
+
+
+def _codes_as_recorded(
+    own: CodeIngredients, read: CodeIngredients, *, named: bool
+) -> CodeIngredients:
+    """Return the codes of both checks, of the symbologies of the one that names them."""
+    first, second = (read, own) if named else (own, read)
+    return replace(own.together(read), symbologies=first.symbologies or second.symbologies)
 
 
 def _plain(name: str) -> str:
@@ -215,17 +224,13 @@ def _gather(check: Atom, found: _Ingredients) -> None:
             found.counts.add(min(3, int(check.limit)))
             (found.fields if check.sought == "field" else found.wordings).update(check.words)
             if check.starts is not None:
-                found.contents.add(check.starts)
+                found.starts.add(check.starts)
         case TextCheck() | DateCheck():
             (found.dates if isinstance(check, DateCheck) else found.fields).add(check.field)
         case CodesCheck():
-            found.codes.update(w for w in check.symbologies if w != ANY)
-            found.codes.add("QR Code")
-            found.contents.update(x for x in (check.contains, check.starts) if x is not None)
-            if check.element is not None:
-                found.contents.add(f"({check.element})04012345678901")
+            found.codes.add_check(check)
         case CodeCheck():
-            found.codes.update(check.symbologies or ("QR Code",))
+            found.codes.add_words(check.symbologies or [ANY])
             found.fields.update([check.equals] if check.equals else [])
         case EqualCheck():
             _gather_source(check.left, found)
@@ -250,17 +255,24 @@ def _gather_source(source: Source, found: _Ingredients) -> None:
         case "field":
             found.fields.add(source.name)
         case "order" if source.name:
-            found.fields.add(source.name)
-        case "code":
-            found.codes.add(source.name or "QR Code")
+            found.ordered.add(source.name)
+        case "code" | "element":
+            found.codes.add_source(source)
         case "literal":
-            found.contents.add(source.name)
+            found.starts.add(source.name)
+            found.codes.contents.add(source.name)
 
 
 def _gather_moment(moment: Moment, found: _Ingredients) -> None:
-    if moment.kind == "field":
-        found.dates.add(moment.name)
-    limit = shifted(TODAY, moment)
+    match moment.kind:
+        case "field":
+            found.dates.add(moment.name)
+        case "element":
+            found.codes.add_source(moment)
+        case "order":
+            found.ordered_days.add(moment.name or "expiry")
+    base = day_in(moment.name) if moment.kind == "day" else None
+    limit = shifted(base or TODAY, moment)
     found.days.update(limit + timedelta(days=n) for n in (-40, -1, 0, 1, 40))
 
 
@@ -268,9 +280,12 @@ def _gather_moment(moment: Moment, found: _Ingredients) -> None:
 
 
 def _part(found: _Ingredients, chance: random.Random) -> Evidence:
-    expected = {name: _value(chance) for name in sorted(found.fields)}
-    texts = [*_wordings(found, chance), *_fields(found, expected, chance), *_dates(found, chance)]
-    codes = _codes(found, expected, chance)
+    days = sorted(found.days)
+    expected = _expected(found, days, chance)
+    fields = _fields(found, expected, chance)
+    texts = [*_wordings(found, chance), *fields, *_dates(found, expected, chance)]
+    printed = {line.field: line.text for line in fields if line.field is not None}
+    codes = made_up_codes(found.codes, values=expected | printed, days=days, chance=chance)
     return Evidence(
         product="part",
         defects=_defects(found, chance),
@@ -280,8 +295,16 @@ def _part(found: _Ingredients, chance: random.Random) -> Evidence:
     )
 
 
+def _expected(found: _Ingredients, days: Sequence[date], chance: random.Random) -> dict[str, str]:
+    """Return the work order; now and then all its values are one, so that fields can agree."""
+    names = sorted(found.fields | found.ordered)
+    one = value(names[0], days, chance) if names and chance.random() < 0.3 else None
+    expected = {name: one or value(name, days, chance) for name in names}
+    return expected | {name: chance.choice(days).isoformat() for name in sorted(found.ordered_days)}
+
+
 def _defects(found: _Ingredients, chance: random.Random) -> tuple[Detection, ...]:
-    of_print = found.wordings or found.fields or found.dates or found.codes
+    of_print = found.wordings or found.fields or found.dates or found.codes.symbologies
     if of_print and not (found.labels or found.lengths or found.zones):
         return ()
     labels = sorted(found.labels) or ["defect"]
@@ -322,28 +345,19 @@ def _fields(found: _Ingredients, expected: dict[str, str], chance: random.Random
         if luck < 0.5:
             lines.append(_line(expected[name], name))
         elif luck < 0.75:
-            prefix = chance.choice(sorted(found.contents)) if found.contents else ""
-            lines.append(_line(prefix + _value(chance), name))
+            prefix = chance.choice(sorted(found.starts)) if found.starts else ""
+            rest = (
+                "" if prefix and chance.random() < 0.4 else value(name, sorted(found.days), chance)
+            )
+            lines.append(_line(prefix + rest, name))
     return lines
 
 
-def _dates(found: _Ingredients, chance: random.Random) -> list[TextLine]:
-    days = sorted(found.days)
+def _dates(found: _Ingredients, expected: dict[str, str], chance: random.Random) -> list[TextLine]:
+    days = [day.isoformat() for day in sorted(found.days)]
     return [
-        _line(chance.choice(days).isoformat(), name)
+        _line(expected[name] if name in expected and chance.random() < 0.5 else chance.choice(days),
+              name)
         for name in sorted(found.dates)
         if chance.random() < 0.85
-    ]
-
-
-def _codes(found: _Ingredients, expected: dict[str, str], chance: random.Random) -> list[Code]:
-    values = [*expected.values(), *sorted(found.contents), _value(chance)]
-    return [
-        Code(symbology=re.sub(r"s$", "", name), text=chance.choice(values), box=NOWHERE)
-        for name in sorted(found.codes)
-        if chance.random() < 0.6
-    ]
-
-
-def _value(chance: random.Random) -> str:
-    return f"{chance.choice('ABCDEFG')}{chance.randrange(1000, 9999)}"
+    ]  # fmt: skip

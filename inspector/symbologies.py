@@ -12,6 +12,12 @@ KINDS = {
     "codabar": LOGISTIC, "databar": DATABAR, "qrcode": MATRIX, "datamatrix": MATRIX,
     "aztec": MATRIX, "maxicode": MATRIX, "pdf417": STACKED,
 }  # fmt: skip
+_REPORTED = {
+    "ean13": "EAN-13", "ean8": "EAN-8", "upca": "UPC-A", "upce": "UPC-E", "isbn": "ISBN",
+    "itf": "ITF", "code39": "Code 39", "code93": "Code 93", "code128": "Code 128",
+    "codabar": "Codabar", "databar": "GS1 DataBar", "qrcode": "QRCode", "datamatrix": "DataMatrix",
+    "aztec": "Aztec", "maxicode": "MaxiCode", "pdf417": "PDF417",
+}  # fmt: skip
 _SAME = (
     (re.compile(r"^databar"), "databar"),
     (re.compile(r"^(itf|interleaved)"), "itf"),
@@ -77,6 +83,11 @@ def symbology_key(symbology: str) -> str:
     """Return one name for all spellings and variants of a symbology."""
     plain = re.sub(r"[^a-z0-9]", "", symbology.lower()).removeprefix("gs1")
     return next((key for pattern, key in _SAME if pattern.search(plain)), plain)
+
+
+def reported(key: str) -> str:
+    """Return the name by which the code reader reports a symbology of that key."""
+    return _REPORTED.get(key, key)
 
 
 def symbology_kind(symbology: str) -> str:

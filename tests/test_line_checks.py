@@ -199,6 +199,21 @@ def test_examples_pass_and_fail():
         "texts(field lot) >= 1 and equal(field lot; order)",
         "date(field expiry) >= today + 6 months",
         'if texts("SAMPLE") >= 1 then codes(QR code) = 0',
+        "date(field expiry) <= order delivery date",
+        "date(element 17; in Data Matrix) >= today + 3 months",
+        "date(element 17) > element 11",
+        "equal(element 17; field expiry)",
+        "equal(element 01; order GTIN)",
+        "equal(element 21; in linear code; element 21; in Data Matrix)",
+        "equal(code; code)",
+        "equal(code; order lot; each)",
+        "codes(any) = three and equal(code; code)",
+        "codes(any; except 2D codes) = 0",
+        "codes(any; valid; each) >= 1",
+        'codes(DMC; starts "K2"; characters = 12) >= 1',
+        "codes(retail code; valid) >= 1",
+        "codes(any; element 01) >= 1 and codes(any; element 10) >= 1",
+        'equal(field serial; "R-7")',
     ):
         check = from_line(line)
         passes, fails = passing_and_failing(check)
