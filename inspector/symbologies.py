@@ -76,7 +76,7 @@ _ANY_CODE = re.compile(
 
 def is_any_code(words: str) -> bool:
     """Return whether `words` stand for codes of every symbology: "bar code", "data carrier"."""
-    return _ANY_CODE.fullmatch(re.sub(r"[^a-z]", "", words.lower())) is not None
+    return _ANY_CODE.fullmatch(re.sub(r"[^a-z0-9]", "", words.lower())) is not None
 
 
 def symbology_key(symbology: str) -> str:

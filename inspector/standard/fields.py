@@ -71,13 +71,14 @@ _QUALIFIERS = frozenset(
 _SAYS_NOTHING = frozenset(
     "number no nr code date the mark marking symbol logo sign field printed".split()
 )
+_FOR_PEOPLE = re.compile(r"\b(?:human|eye)[\s-]*readable\b", re.IGNORECASE)  # what all print is
 _ROOTS = {"laid": "lay"}
 
 
 @lru_cache(maxsize=16384)
 def field_key(words: str) -> str:
     """Return one name for all words of a field: "batch code" and "LOT" are `lot`."""
-    text = words.replace("_", " ").strip()
+    text = _FOR_PEOPLE.sub("", words.replace("_", " ")).strip() or words.strip()
     qualifiers = sorted(set(stems(text)) & _QUALIFIERS)
     text = " ".join(w for w in re.split(r"\s+", text) if w.lower() not in _QUALIFIERS) or text
     return " ".join([*qualifiers, _plain_key(text, words)])

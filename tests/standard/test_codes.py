@@ -123,6 +123,7 @@ DM = "DataMatrix (01)04006381333931(17){}(10)A231"
          ["EAN13 4006381333931"]),
         ("codes(2D barcode) >= 1", ["DataMatrix A"], ["EAN13 A"]),
         ("codes(data carrier) >= 1", ["DataMatrix A"], []),
+        ("codes(Code 39) = 0", ["Code128 A"], ["Code39 A"]),
         ("codes(any; element 310) >= 1", ["Code128 (3103)000450"], ["Code128 (10)3103"]),
     ],
 )  # fmt: skip
