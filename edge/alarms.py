@@ -138,8 +138,8 @@ class Alarms:
             )
 
     def note_malformed(self, what: str) -> None:
-        """Count an alert or a command that could not be read, and show it as an alarm."""
-        log.warning("alert not understood: %s", what)
+        """Count a message that could not be read and cannot be answered; show it as an alarm."""
+        log.warning("not understood: %s", what)
         with self._lock:
             self.malformed += 1
             rule = self._settings.rule(MALFORMED)

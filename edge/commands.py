@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from edge import messages
@@ -21,7 +22,10 @@ TOPICS = (messages.ACK, messages.REPLAY, messages.SELFTEST_IN, messages.SELFTEST
 
 
 class Commands:
-    """Carries out commands. One thread; touches no disk."""
+    """Carries out commands. One thread; touches no disk.
+
+    `misread` is told of each that could not be read.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class Commands:
         outbox: Outbox,
         recorder: Recorder,
         self_test: SelfTest,
+        misread: Callable[[str], None],
     ) -> None:
         self.bad = 0
         self._base = base
@@ -41,6 +46,7 @@ class Commands:
         self._recorder = recorder
         self._self_test = self_test
         self._noted: dict[UUID, None] = {}  # parts whose acknowledgement is on its way to the row
+        self._misread = misread
 
     def take(self, arrival: Arrival) -> bool:
         """Carry out what arrived; return False where it is no command, but a trigger."""
@@ -59,7 +65,7 @@ class Commands:
                     self._self_test.hear(arrival)
         except MessageError as exc:
             self.bad += 1
-            log.warning("%s not understood: %s", topic, exc)
+            self._misread(f"{arrival.topic}: {exc}")
             self._recorder.note_event("MALFORMED", f"{topic}: {exc}", is_minor=True)
         return True
 

@@ -25,7 +25,10 @@ STALE_AFTER_S = 60.0  # a trigger this old by its own clock was meant for anothe
 
 
 class Intake:
-    """Turns arrivals into tickets. One thread; touches no disk."""
+    """Turns arrivals into tickets. One thread; touches no disk.
+
+    `misread` is told of each trigger that nobody can be answered about.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Intake:
         recorder: Recorder,
         earlier: EarlierAnswers,
         state: Callable[[], str],
+        misread: Callable[[str], None],
         clock_ns: Callable[[], int] = time.monotonic_ns,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -47,6 +51,7 @@ class Intake:
         self._recorder = recorder
         self._earlier = earlier
         self._state = state
+        self._misread = misread
         self._clock_ns = clock_ns
         self._now = now
         self.retained_dropped = 0
@@ -119,7 +124,7 @@ class Intake:
             self._refuse(error.request_id, Refusal.BAD_MESSAGE, str(error), arrival)
             return
         self._tickets.count_malformed()
-        log.warning("malformed trigger: %s", error)
+        self._misread(f"{arrival.topic}: {error}")
         self._recorder.note_event("MALFORMED", str(error), is_minor=True)
 
     def _refuse(self, request_id: str, refusal: Refusal, detail: str, arrival: Arrival) -> None:

@@ -162,9 +162,7 @@ class Metrics:
         yield _gauge(
             "inspector_alarms_unrecorded", "changes without a row", figures.alarms_unrecorded
         )
-        yield _counter(
-            "inspector_alerts_malformed", "alerts and commands not read", None, alarms.malformed
-        )
+        yield _counter("inspector_alerts_malformed", "messages not read", None, alarms.malformed)
         yield _gauge("inspector_ready", "1 where triggers are taken", figures.state == "Ready")
         for name, what in (("skipped", "frames"), ("broken", "frames"), ("reconnects", "times")):
             yield _counter(

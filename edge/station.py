@@ -179,6 +179,7 @@ class Station:
             outbox=self._outbox,
             recorder=self._recorder,
             self_test=self._self_test,
+            misread=desk.alarms.note_malformed,
         )
         by_name = {recipe.name: recipe for recipe in recipes}
         self._intake = Intake(
@@ -189,6 +190,7 @@ class Station:
             recorder=self._recorder,
             earlier=self._earlier,
             state=lambda: self._state()[0],
+            misread=desk.alarms.note_malformed,
         )
         self._recipe_watch = RecipeWatch(
             recipes, changed=partial(self._recorder.note_event, "RECIPE_CHANGED")

@@ -55,12 +55,13 @@ def ask(plc: LinePlc, name: str, action: str, state: str, **more: object) -> Non
     told(plc, name, state=state)
 
 
-def told(plc: LinePlc, name: str, **wanted: object) -> None:
-    """Wait until the newest word on an alarm is as wanted."""
-    plc.await_message(
+def told(plc: LinePlc, name: str, **wanted: object) -> str:
+    """Wait until the newest word on an alarm is as wanted; return its message."""
+    arrival = plc.await_message(
         f"alarm/{name}",
         lambda payload: wanted.items() <= json.loads(payload).items(),
     )
+    return str(json.loads(arrival.payload)["message"])
 
 
 def test_a_good_part_is_held_while_an_alarm_holds_and_passes_after_it(
@@ -182,6 +183,26 @@ def test_an_alarm_of_the_plc_still_holds_after_a_restart(settings: StationSettin
         plc.await_state("Ready")
         plc.trigger("r1")
         assert plc.result("r1").reason is Reason.ALARM_ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("cmd/trigger", b'{"requestid": "r1"}'),
+        ("cmd/trigger", b"hello"),
+        ("cmd/ack", b'{"request": "r1"}'),
+        ("cmd/replay", b"{}"),
+    ],
+)
+def test_what_nobody_can_be_answered_about_is_an_alarm(
+    settings: StationSettings, plc: LinePlc, topic: str, payload: bytes
+):
+    with running(settings):
+        plc.await_state("Ready")
+        asked = f"{settings.mqtt_base}/{topic}"
+        assert plc.link.publish(Message(topic=asked, payload=payload)) is not None
+        message = told(plc, "alerts_malformed", state="UNACK")
+    assert message.startswith(f"1 since the start; newest: {asked}: expected ")
 
 
 def test_metrics_count_alarms_and_what_could_not_be_read(settings: StationSettings, plc: LinePlc):
