@@ -38,3 +38,5 @@ def log_to_stderr(*, as_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else lines)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # it greets at each look at the schema
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -34,7 +34,7 @@ class Presence:
         """Publish the state, retained, where it is not what was told last."""
         if self._told == (state, detail):
             return
-        log.info("%s: %s %s", self._base, state, detail)
+        log.info("%s: %s", self._base, f"{state} ({detail})" if detail else state)
         message = state_message(self._base, self._boot, online=1, state=state, detail=detail)
         self._told = (state, detail) if self._link.publish(message) is not None else None
 

@@ -300,12 +300,15 @@ class Station:
         self._earlier.recall(
             self._store.parts_since(now - window, station_id=self._settings.station_id), now=now
         )
-        found = (
-            f"{len(report.settled)} answered, {len(report.unsettled)} judged, "
-            f"{len(report.interrupted)} interrupted, {len(report.torn)} unreadable"
-        )
-        if report.uncertain:
-            found += f", {len(report.uncertain)} whose answer may have left: look at them in Review"
+        left = {
+            "answered": report.settled,
+            "judged": report.unsettled,
+            "interrupted": report.interrupted,
+            "unreadable": report.torn,
+            "whose answer may have left: look at them in Review": report.uncertain,
+        }
+        found = ", ".join(f"{len(parts)} {what}" for what, parts in left.items() if parts)
+        found = found or "no part"
         log.info("station %s: left by the last run: %s", self._settings.station_id, found)
         for line in report.torn:
             log.error("spool: %s", line)
