@@ -1,7 +1,8 @@
 """One YAML settings file: its content with the environment's values, and where each key stands.
 
 Plain YAML only: no tags, no aliases, each key once. `${NAME}` in any value stands for an
-environment variable; the password in a database URL may come in no other way.
+environment variable; the password in a database URL may come in no other way. As the password of a
+URL it is percent-encoded, so that the variable holds it as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -65,7 +67,9 @@ def read_settings_file(path: Path) -> SettingsFile:
         raw = path.read_bytes()
         text = raw.decode("utf-8")
     except OSError as exc:
-        raise SettingsError((f"{path}: expected a settings file: {exc.strerror}",)) from exc
+        raise SettingsError(
+            (f"{path}: expected a settings file: {exc.strerror}; correct the path",)
+        ) from exc
     except UnicodeDecodeError as exc:
         raise SettingsError((f"{path}: expected UTF-8 text: {exc.reason}",)) from exc
     try:
@@ -156,7 +160,19 @@ def _filled(value: Any, at: Location, file: SettingsFile, mistakes: list[str]) -
         file.mistake(at, f"expected the environment variable {name}, found it unset")
         for name in unset
     ]
-    return _VARIABLE.sub(lambda found: os.environ.get(found[1], found[0]), value)
+    passwords = [
+        range(*found.span(group))
+        for found in _URL_PASSWORD.finditer(value)
+        for group in (1, 2)
+        if found[group] is not None
+    ]
+
+    def filled(found: re.Match[str]) -> str:
+        content = os.environ.get(found[1], found[0])
+        is_password = any(found.start() in password for password in passwords)
+        return quote(content, safe="") if is_password else content
+
+    return _VARIABLE.sub(filled, value)
 
 
 def _has_literal_password(url: str) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from sqlalchemy import make_url
 
 from inspector.domain import CodeCheck, DefectCheck
 from inspector.errors import SettingsError
@@ -137,7 +138,9 @@ def test_an_unknown_standard_is_reported_at_the_recipe_with_those_there_are():
 
 def test_a_file_that_is_not_there_is_named():
     (found,) = mistakes_of(load_station, Path("none.yaml"))
-    assert found == "none.yaml: expected a settings file: No such file or directory"
+    assert found == (
+        "none.yaml: expected a settings file: No such file or directory; correct the path"
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,11 +202,26 @@ def test_a_password_written_in_the_file_is_refused_and_not_repeated(monkeypatch,
     )
 
 
-def test_a_password_from_the_environment_is_taken_even_if_it_looks_like_the_file(monkeypatch):
-    monkeypatch.setenv("DB_PASSWORD", "${DB_PASSWORD}")
-    url = "postgresql+psycopg://me:${DB_PASSWORD}@host/db"
+@pytest.mark.parametrize("password", ["it's p@ss/w:rd?#%", "${DB_PASSWORD}", "plain"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me:${DB_PASSWORD}@host/db",
+        "postgresql+psycopg://host/db?user=me&password=${DB_PASSWORD}",
+    ],
+)
+def test_a_password_from_the_environment_is_taken_as_it_is(monkeypatch, url, password):
+    monkeypatch.setenv("DB_PASSWORD", password)
     station = load_station(Path(written("s.yaml", STATION.replace("sqlite:///x.db", url))))
-    assert station.database == url
+    taken = make_url(station.database)
+    assert (taken.host, taken.database) == ("host", "db")
+    assert password in (taken.password, taken.query.get("password"))
+
+
+def test_a_database_url_may_be_one_variable(monkeypatch):
+    monkeypatch.setenv("URL", "postgresql+psycopg://me:p%40ss@host/db")
+    station = load_station(Path(written("s.yaml", STATION.replace("sqlite:///x.db", "${URL}"))))
+    assert station.database == "postgresql+psycopg://me:p%40ss@host/db"
 
 
 def test_a_literal_broker_password_has_no_key():

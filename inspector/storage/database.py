@@ -28,7 +28,7 @@ SILENT_S = 10
 SHIPPED = PACKAGE / "_shipped" / "migrations"
 # two upgrades of one PostgreSQL database at a time would both create the tables
 _UPGRADE_LOCK = 0x696E7370
-_REMEDY = "run `inspector db upgrade`"
+_REMEDY = "run `inspector db upgrade STATION.yaml`"
 
 
 class Database:
