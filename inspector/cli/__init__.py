@@ -99,6 +99,14 @@ def plc(
     port: Annotated[int, typer.Option(min=1, max=65535, help="port of the broker")] = 1883,
     host: Annotated[str, typer.Option(help="host of the broker")] = "127.0.0.1",
     base: Annotated[str, typer.Option(help="topic prefix of the station")] = "qc/demo",
+    username: Annotated[str | None, typer.Option(help="the PLC's user at the broker")] = None,
+    password_env: Annotated[
+        str | None, typer.Option(help="environment variable with its password")
+    ] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="encrypt, and check the broker")] = False,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="who signs the broker; the system's list if left out")
+    ] = None,
     takt_ms: Annotated[int, typer.Option(min=0, help="0: the next part after the answer")] = 0,
     repeat: Annotated[int, typer.Option(min=1, help="go through the parts this often")] = 1,
     duplicates: Annotated[bool, typer.Option(help="send each trigger twice")] = False,
@@ -113,13 +121,20 @@ def plc(
     json: Json = False,
 ) -> None:
     """Play the PLC: send triggers, await the answers, check deadlines and conservation."""
-    from inspector.cli.station import run_plc
+    from inspector.cli.station import plc_broker, run_plc
 
     sys.exit(
         run_plc(
+            broker=plc_broker(
+                host=host,
+                port=port,
+                base=base,
+                username=username,
+                password_env=password_env,
+                tls=tls,
+                ca_file=ca_file,
+            ),
             parts=parts,
-            host=host,
-            port=port,
             base=base,
             takt_ms=takt_ms,
             repeat=repeat,

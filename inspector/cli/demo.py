@@ -284,7 +284,7 @@ def _print_summary(
         if not answer.agrees:
             console.print(
                 f"[bold]{answer.part_id}[/]: told {answer.decision}, true is {answer.truth} "
-                f"({answer.reason} {answer.clause_ids})"
+                f"({' '.join(filter(None, (answer.reason, answer.clause_ids)))})"
             )
     console.print(
         f"[bold]{summary['parts']} parts[/]: {summary['pass']} PASS, {summary['fail']} FAIL, "

@@ -67,11 +67,20 @@ def _contradictions(station: StationSettings) -> Iterator[str]:
             )
 
 
+def plc_broker(**options: str | int | bool | Path | None) -> MqttSettings:
+    """Return the broker that the options of `inspector plc` name; refuse wrong ones."""
+    try:
+        return MqttSettings.model_validate(options)
+    except ValidationError as exc:
+        error = exc.errors()[0]
+        name = "--" + str(error["loc"][0]).replace("_", "-") if error["loc"] else "--tls"
+        raise typer.BadParameter(f"{name}: {error['msg']}") from None
+
+
 def run_plc(
     *,
+    broker: MqttSettings,
     parts: Path,
-    host: str,
-    port: int,
     base: str,
     takt_ms: int,
     repeat: int,
@@ -97,12 +106,9 @@ def run_plc(
             answer = f"rejected {outcome.rejected.reason}: {outcome.rejected.detail}"
         print(f"{outcome.part_id:24} {outcome.latency_ms:8.0f} ms  {answer}", flush=True)
 
-    try:
-        settings = MqttSettings(host=host, port=port, base=base)
-    except ValidationError as exc:
-        raise typer.BadParameter(f"--base: {exc.errors()[0]['msg']}, got {base!r}") from None
     wanted = read_parts(parts) * repeat
-    plc = Plc(settings, base=base, on_outcome=show)
+    plc = Plc(broker, base=base, on_outcome=show)
+    print(f"{broker.host}:{broker.port}: waiting until {base} is Ready", file=sys.stderr)
     report = plc.run(
         wanted,
         manner=Manner(

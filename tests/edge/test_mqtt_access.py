@@ -13,10 +13,12 @@ import pytest
 from brokers import Certificates, mosquitto, needs_mosquitto, needs_openssl
 from edge_builders import WAIT_S, LinePlc, await_that, running
 from sparkplug_host import sparkplug_host
+from typer.testing import CliRunner
 
 from edge import messages
 from edge.mqtt import Link, Message
 from inspector.alarms import AlarmState
+from inspector.cli import app
 from inspector.errors import BrokerError
 from inspector.settings import MqttSettings, SparkplugSettings, StationSettings
 
@@ -151,6 +153,44 @@ def test_the_shipped_access_list_lets_a_line_work(
         replay = Message(topic="qc/line1/cmd/replay", payload=messages.encode_command(order))
         mes.link.publish(replay)
         mes.await_message(messages.RECORD, lambda payload: b'"replayed": true' in payload)
+
+
+@needs_mosquitto
+@needs_openssl
+@pytest.mark.skipif(PASSWD is None, reason="mosquitto_passwd is not installed")
+def test_the_command_plays_the_plc_at_a_broker_with_tls_users_and_the_access_list(
+    tmp_path: Path,
+    settings: StationSettings,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("TEST_MQTT_PASSWORD", "line1-cell4")
+    monkeypatch.setenv("PLC_PASSWORD", "plc-line1")
+    parts = tmp_path / "parts.jsonl"
+    parts.write_text('{"part_id": "GOOD"}\n{"part_id": "BAD"}\n')
+    rules = (
+        *tls_rules(certificates, *users(tmp_path, "line1-cell4", "plc-line1")),
+        f"acl_file {shipped_acl(tmp_path, 'qc/line1')}",
+    )
+    secret = ["--username=plc-line1", "--password-env=PLC_PASSWORD"]
+    with (
+        mosquitto(tmp_path, *rules) as port,
+        running(secured(settings, port, tls=True, ca_file=certificates.ca)),
+    ):
+        asked = ["plc", f"--parts={parts}", f"--port={port}", "--base=qc/line1", *secret]
+        done = CliRunner().invoke(app, [*asked, "--tls", f"--ca-file={certificates.ca}"])
+    assert done.exit_code == 0, done.output
+    assert "2 triggers: 1 PASS, 1 FAIL, 0 HOLD" in done.output
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [(["--base=a b"], "--base: "), (["--ca-file=ca.crt"], "--tls: ")],
+)
+def test_the_command_that_plays_the_plc_names_a_wrong_option(options: list[str], named: str):
+    done = CliRunner().invoke(app, ["plc", "--parts=none.jsonl", *options])
+    assert done.exit_code == 2
+    assert named in done.output
 
 
 @needs_mosquitto
