@@ -5,9 +5,7 @@ It has a connection of its own, so that a flood of alerts keeps no trigger waiti
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import queue
 import threading
 from datetime import UTC, datetime
 
@@ -16,6 +14,7 @@ from edge.alarm_watch import AlarmWatch
 from edge.alarms import Alarms
 from edge.mqtt import Arrival, Link, Message
 from edge.plc_alerts import AlertReader
+from edge.queues import taken
 from inspector.alarms import Alarm
 from inspector.errors import AlarmRefused, MessageError
 from inspector.settings import StationSettings
@@ -53,10 +52,8 @@ class AlarmLine:
     def run(self) -> None:
         """Take what arrives and publish what changes, until `stop`."""
         while not self._stopping.is_set():
-            with contextlib.suppress(queue.Empty):
-                self.take(self._link.arrivals.get(timeout=LOOK_EVERY_S))
-                for _ in range(MOST_AT_ONCE):
-                    self.take(self._link.arrivals.get_nowait())
+            for arrival in taken(self._link.arrivals, wait_s=LOOK_EVERY_S, most=MOST_AT_ONCE):
+                self.take(arrival)
             self._watch.look()
             self._alarms.tick()
             self._publish()
@@ -105,11 +102,9 @@ class AlarmLine:
             self._alarms.tell_again(unsent)
 
     def _read_receipts(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                receipt = self._link.receipts.get_nowait()
-                if receipt is not None and not receipt.delivered:
-                    log.error("the broker refused the state of an alarm: %s", receipt.detail)
+        for receipt in taken(self._link.receipts):
+            if not receipt.delivered:
+                log.error("the broker refused the state of an alarm: %s", receipt.detail)
 
     def _told(self, alarm: Alarm) -> bool:
         message = Message(

@@ -7,12 +7,12 @@ database that is away loses a line of the history.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from datetime import UTC, datetime
 
 from edge.alarms import Alarms
+from edge.queues import taken
 from inspector.alarms import AlarmChange
 from inspector.errors import AlarmRefused, RecordRefused, StorageError
 from inspector.storage.alarm_journal import AlarmJournal
@@ -85,25 +85,17 @@ class AlarmRecords:
         self._alarms.changes.put(None)
 
     def _await_changes(self) -> None:
-        taken: list[AlarmChange] = []
+        changes = tuple(taken(self._alarms.changes, wait_s=POLL_S))
         try:
-            change = self._alarms.changes.get(timeout=POLL_S)
-            while True:
-                if change is not None:
-                    taken.append(change)
-                change = self._alarms.changes.get_nowait()
-        except queue.Empty:
-            pass
-        try:
-            self._journal.add(tuple(taken))
+            self._journal.add(changes)
             has_all = True
         except StorageError as exc:
             log.error("alarms: %s", exc)  # the database may still take them
             has_all = False
         if has_all and len(self._waiting) >= self._most_in_memory:
-            self._more_in_journal = self._more_in_journal or bool(taken)
+            self._more_in_journal = self._more_in_journal or bool(changes)
         else:
-            self._waiting += taken
+            self._waiting += changes
 
     def _flush(self) -> None:
         if not self._waiting:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from edge.alarms import Alarms
-from edge.tickets import NS_PER_S
+from edge.units import NS_PER_S
 from inspector.alarm_settings import AlarmSettings
 from inspector.alarms import AlarmState
 from inspector.domain import Decision, Reason, Verdict

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from edge.plc_alerts import Alert
-from edge.tickets import NS_PER_S
+from edge.units import NS_PER_S
 from inspector.alarm_settings import AlarmRule, AlarmSettings
 from inspector.alarms import (
     STATION,

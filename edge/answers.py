@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +13,9 @@ from uuid import UUID
 from edge import messages
 from edge.messages import Refusal
 from edge.mqtt import Link, Message, Receipt
-from edge.tickets import NS_PER_MS, NS_PER_S, Answer, Ticket
+from edge.queues import taken
+from edge.tickets import Answer, Ticket
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Reason, Verdict
 from inspector.storage.spool import Settlement
 
@@ -166,11 +166,8 @@ class Answers:
 
     def read_receipts(self) -> None:
         """Take what the broker said of the answers since the last call, and look for the PLC's."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                receipt = self._link.receipts.get_nowait()
-                if receipt is not None:
-                    self._read(receipt)
+        for receipt in taken(self._link.receipts):
+            self._read(receipt)
         self._look_for_acknowledgements()
 
     def _read(self, receipt: Receipt) -> None:

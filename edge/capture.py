@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.frame_truth import Still, check_frame
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Frame, Reason, Verdict
 from inspector.errors import CameraError, NoFrame, PictureError, StaleFrame
 from inspector.settings import Recipe
-
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

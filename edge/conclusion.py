@@ -22,7 +22,8 @@ from datetime import UTC, datetime
 
 from edge.answers import as_answered, settlement_of
 from edge.recorder import Finished, Recorder
-from edge.tickets import NS_PER_MS, Answer, Ticket, Tickets
+from edge.tickets import Answer, Ticket, Tickets
+from edge.units import NS_PER_MS
 from inspector.domain import Decision, Inspection, Reason, Verdict
 from inspector.errors import StorageError
 from inspector.storage.spool import Settlement

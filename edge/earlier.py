@@ -12,7 +12,8 @@ from datetime import datetime
 from uuid import UUID
 
 from edge import messages
-from edge.tickets import NS_PER_MS, NS_PER_S, Clashing
+from edge.tickets import Clashing
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Decision, Reason, Verdict
 from inspector.storage.spool import OpenTicket
 from inspector.storage.store import EarlierPart

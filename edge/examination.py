@@ -12,7 +12,8 @@ from typing import Protocol
 
 from edge.capture import Capture, Shot
 from edge.recorder import Recorder
-from edge.tickets import NS_PER_MS, NS_PER_S, Ticket, Tickets
+from edge.tickets import Ticket, Tickets
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import (
     Assessment,
     Context,

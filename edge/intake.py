@@ -14,7 +14,8 @@ from edge.earlier import EarlierAnswers
 from edge.messages import Refusal, Trigger
 from edge.mqtt import Arrival
 from edge.recorder import Recorder
-from edge.tickets import NS_PER_MS, Answer, Clashing, Repeated, Ticket, Tickets
+from edge.tickets import Answer, Clashing, Repeated, Ticket, Tickets
+from edge.units import NS_PER_MS
 from inspector.errors import MessageError
 from inspector.settings import Recipe, StationSettings
 from inspector.storage.spool import OpenTicket

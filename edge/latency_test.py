@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.capture import NS_PER_MS, NS_PER_S, Broken, FrameSlot
+from edge.capture import Broken, FrameSlot
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Frame
 from inspector.errors import CameraError
 

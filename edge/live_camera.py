@@ -15,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from edge.capture import NS_PER_MS, NS_PER_S, Broken, CameraStatus, FrameSlot, Shot
+from edge.capture import Broken, CameraStatus, FrameSlot, Shot
 from edge.drivers.contract import Driver, FiredBy, Grab
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Frame
 from inspector.errors import CameraError
 from inspector.settings import CameraSettings

@@ -32,6 +32,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.units import NS_PER_S
 from inspector.errors import BrokerError
 from inspector.settings import MqttSettings
 
@@ -435,7 +436,7 @@ class _Connection:
         if expiry_s is not None and len(self._tokens) >= self._client.max_inflight_messages:
             # paho would keep it until the broker acknowledges others: late. Where the broker works,
             # it gets it now, without an acknowledgement; where it does not, it gets it not at all.
-            if time.monotonic_ns() - self._acknowledged_ns > WORKS_WITHIN_S * 1e9:
+            if time.monotonic_ns() - self._acknowledged_ns > WORKS_WITHIN_S * NS_PER_S:
                 return False
             qos = 0
         taken = self._client.publish(
@@ -471,7 +472,7 @@ class _Connection:
         if oldest_ns is None:
             return None
         # a slow broker that works through what it was sent is not stuck
-        waits_s = (time.monotonic_ns() - max(oldest_ns, self._acknowledged_ns)) / 1e9
+        waits_s = (time.monotonic_ns() - max(oldest_ns, self._acknowledged_ns)) / NS_PER_S
         if waits_s <= self._settings.keepalive_s:
             return None
         return f"the broker has acknowledged nothing for {waits_s:.1f} s"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from edge.mqtt import Link, Message, Receipt
-from edge.supervision import NS_PER_S, Turn
+from edge.supervision import Turn
+from edge.units import NS_PER_S
 from inspector.errors import StorageError
 from inspector.storage.store import OutboxMessage, Store
 

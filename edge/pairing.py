@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from edge.capture import NS_PER_MS, NS_PER_S, Broken, FrameSlot, Shot, whole
+from edge.capture import Broken, FrameSlot, Shot, whole
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Frame
 from inspector.errors import NoFrame
 

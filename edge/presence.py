@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from edge import messages
 from edge.mqtt import Link, Message
-from edge.tickets import NS_PER_S, Tally
+from edge.tickets import Tally
+from edge.units import NS_PER_S
 
 log = logging.getLogger(__name__)
 

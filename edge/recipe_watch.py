@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from edge.supervision import NS_PER_S
+from edge.units import NS_PER_S
 from inspector.settings import Recipe
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
-from edge.supervision import NS_PER_S, Turn
+from edge.supervision import Turn
+from edge.units import NS_PER_S
 from inspector.domain import Decision, Frame, Inspection
 from inspector.errors import RecordRefused, StorageError
 from inspector.storage.files import Pictures

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from edge import messages
 from edge.mqtt import Arrival, Link, Message
-from edge.tickets import NS_PER_S
+from edge.units import NS_PER_S
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ triggers only while the station says Ready and its heartbeat is fresh; no answer
 from __future__ import annotations
 
 import json
-import queue
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,11 +20,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge import messages
 from edge.messages import Trigger
 from edge.mqtt import Arrival, Link, Message
+from edge.queues import taken
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Decision
 from inspector.errors import BrokerError, CaseError
 from inspector.settings import MqttSettings
 
-NS_PER_MS = 1_000_000
 HEARTBEAT_FRESH_MS = 3000
 WATCHDOG_MS = 15_000  # longer than any deadline a station accepts by default
 READY_WITHIN_S = 300.0  # models load on a cold machine
@@ -236,14 +236,10 @@ class Plc:
         """Read what arrived, wait a little for more, and close what nobody answered."""
         wait_s = 0.1
         if until_ns:
-            wait_s = min(wait_s, max(0.001, (until_ns - time.monotonic_ns()) / 1e9))
-        try:
-            arrival = self._link.arrivals.get(timeout=wait_s)
-            while True:
-                self._read(arrival)
-                arrival = self._link.arrivals.get_nowait()
-        except queue.Empty:
-            self._watch_deadlines()
+            wait_s = min(wait_s, max(0.001, (until_ns - time.monotonic_ns()) / NS_PER_S))
+        for arrival in taken(self._link.arrivals, wait_s=wait_s):
+            self._read(arrival)
+        self._watch_deadlines()
 
     def _read(self, arrival: Arrival) -> None:
         match arrival.topic.removeprefix(f"{self._base}/"):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -24,9 +23,11 @@ from edge import messages, sparkplug_metrics
 from edge.metrics import CameraFigures, Figures
 from edge.mqtt import Arrival, Link, Message, Receipt
 from edge.outbox import Waiting
+from edge.queues import taken
 from edge.sparkplug import NAMESPACE, Metric, Value, decode_command, encode
 from edge.sparkplug_memory import SparkplugMemory
-from edge.supervision import NS_PER_S, Turn
+from edge.supervision import Turn
+from edge.units import NS_PER_S
 from inspector.errors import MessageError, StorageError
 from inspector.settings import SparkplugSettings, StationSettings
 from inspector.storage.store import OutboxMessage, Store
@@ -142,7 +143,7 @@ class SparkplugNode:
         """Publish until `stop`."""
         self._session = None  # what a stuck thread had begun begins anew
         while not self._stopping.is_set() and not turn.ended():
-            receipts = self._receipts()
+            receipts = tuple(taken(self.link.receipts, wait_s=LOOK_EVERY_S))
             with turn.work("Sparkplug"):
                 self._take_arrivals()
                 is_born = self._is_born(turn)
@@ -156,16 +157,6 @@ class SparkplugNode:
                 except StorageError as exc:
                     log.warning("Sparkplug: %s", exc)
                     self._look_ns = self._clock_ns() + int(RETRY_S * NS_PER_S)
-
-    def _receipts(self) -> list[Receipt]:
-        found = []
-        with contextlib.suppress(queue.Empty):
-            receipt = self.link.receipts.get(timeout=LOOK_EVERY_S)
-            while True:
-                if receipt is not None:
-                    found.append(receipt)
-                receipt = self.link.receipts.get_nowait()
-        return found
 
     # --- session ----------------------------------------------------------------------------------
 
@@ -231,14 +222,12 @@ class SparkplugNode:
             )
 
     def _take_arrivals(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                arrival = self.link.arrivals.get_nowait()
-                try:
-                    self._take(arrival)
-                except MessageError as exc:
-                    self.bad += 1
-                    log.warning("%s not understood: %s", arrival.topic, exc)
+        for arrival in taken(self.link.arrivals):
+            try:
+                self._take(arrival)
+            except MessageError as exc:
+                self.bad += 1
+                log.warning("%s not understood: %s", arrival.topic, exc)
 
     def _take(self, arrival: Arrival) -> None:
         if arrival.topic != self._topic("NCMD"):
@@ -336,7 +325,7 @@ class SparkplugNode:
         if token is not None:
             self._proof = _Proof(token=token, seq=seq)
 
-    def _read(self, receipts: list[Receipt]) -> None:
+    def _read(self, receipts: tuple[Receipt, ...]) -> None:
         for receipt in receipts:
             if self._proof is None or receipt.token != self._proof.token:
                 continue

@@ -53,7 +53,8 @@ from edge.rival import RivalWatch, refuse_rival
 from edge.selftest import SelfTest
 from edge.sparkplug_node import SparkplugNode
 from edge.supervision import Crew, Supervisor, Turn, Watched
-from edge.tickets import NS_PER_S, Answer, Ticket, Tickets
+from edge.tickets import Answer, Ticket, Tickets
+from edge.units import NS_PER_S
 from edge.watchdog import ServiceManager
 from inspector.domain import Inspection, Reason, Verdict
 from inspector.errors import MessageError, StorageError

@@ -17,7 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-NS_PER_S = 1_000_000_000
+from edge.units import NS_PER_S
+
 RESTARTS_MAX, RESTARTS_WITHIN_S = 5, 60.0
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from edge.messages import Trigger
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.domain import Decision, Reason, Verdict
 from inspector.storage.spool import OpenTicket, SettledBy
-
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from edge.capture import NS_PER_MS, Capture, Shot
+from edge.capture import Capture, Shot
+from edge.units import NS_PER_MS
 from inspector.domain import Frame, Verdict
 
 

@@ -11,7 +11,7 @@ from edge import messages
 from edge.mqtt import Arrival
 from edge.proof.databases import Row, plain
 from edge.proof.fuzz import Fuzzed, Said
-from edge.tickets import NS_PER_MS
+from edge.units import NS_PER_MS
 from inspector.domain import Decision
 from inspector.errors import MessageError
 

@@ -24,7 +24,7 @@ from edge.proof.plant import (
     is_good,
     part_id,
 )
-from edge.tickets import NS_PER_MS, NS_PER_S
+from edge.units import NS_PER_MS, NS_PER_S
 from inspector.errors import BrokerError
 from inspector.settings import MqttSettings
 

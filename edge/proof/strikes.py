@@ -12,7 +12,7 @@ from edge import alarm_messages, messages
 from edge.proof.fuzz import Fuzz
 from edge.proof.line import NETWORK_EVERY, Line
 from edge.proof.plant import BASE, FOLDER_CAMERA, KEEPALIVE_S, NETWORK_CAMERA, Plant
-from edge.tickets import NS_PER_S
+from edge.units import NS_PER_S
 
 LASTS_S = 2.0
 FROZEN_S = 3.0 * KEEPALIVE_S

@@ -20,7 +20,8 @@ from edge.messages import Refusal, Trigger
 from edge.mqtt import Message, Receipt
 from edge.recorder import Acknowledged, Finished, Recorder
 from edge.supervision import Stage, Turn
-from edge.tickets import NS_PER_MS, Answer, Ticket
+from edge.tickets import Answer, Ticket
+from edge.units import NS_PER_MS
 from inspector.settings import StationSettings
 from inspector.storage.database import open_database
 from inspector.storage.files import Pictures

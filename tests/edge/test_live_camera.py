@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from edge_builders import await_that
 
-from edge.capture import NS_PER_S, Capture, Shot
+from edge.capture import Capture, Shot
 from edge.drivers.contract import FiredBy, Grab
 from edge.latency_test import measure_latency
 from edge.live_camera import CameraClock, LiveCamera
+from edge.units import NS_PER_S
 from inspector.domain import Frame, Reason, Verdict
 from inspector.errors import CameraError
 from inspector.settings import CameraSettings

@@ -19,7 +19,7 @@ from edge import messages, recipe_watch
 from edge.mqtt import Link
 from edge.presence import state_message
 from edge.recipe_watch import RecipeWatch
-from edge.supervision import NS_PER_S
+from edge.units import NS_PER_S
 from inspector.cli.station import check_station, run_station
 from inspector.errors import BrokerError, SettingsError
 from inspector.settings import MqttSettings, StationSettings, load_recipe

@@ -7,7 +7,8 @@ import threading
 import pytest
 from edge_builders import WAIT_S, await_that
 
-from edge.supervision import NS_PER_S, Budget, Crew, Stage, Supervisor, Turn, Watched
+from edge.supervision import Budget, Crew, Stage, Supervisor, Turn, Watched
+from edge.units import NS_PER_S
 
 
 class Clock:

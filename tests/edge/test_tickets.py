@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.messages import Trigger
-from edge.tickets import NS_PER_MS, Answer, Clashing, Repeated, Ticket, Tickets
+from edge.tickets import Answer, Clashing, Repeated, Ticket, Tickets
+from edge.units import NS_PER_MS
 from inspector.domain import Decision, Reason, Verdict
 
 STOPPING = Verdict.held(Reason.STOPPING, "the station is stopping")
