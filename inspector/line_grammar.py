@@ -89,9 +89,11 @@ text_filter: "; starts" LITERAL | "; within" PHRASE | "; exact" | size
 codes: " codes(" subjects code_filter* ")" limit
 code_filter: "; except" phrases | content | "; each"
 content: ("; contains" | "; starts") LITERAL | "; element" field | "; valid" | size
-equal: (" equal(" | " contains(") source ";" source option* ")"
+equal: (" equal(" | " contains(") source other option* ")"
 source: " field" field | " order" PHRASE? | " code" PHRASE? | element | LITERAL
-element: " element" field ("; in" phrases)?
+other: "; field" field | ("; order" | "; code") PHRASE? | "; element" field place? | OTHER
+element: " element" field place?
+place: "; in" phrases
 option: PLAIN | ALIKE | "; within" PHRASE | "; exact" | "; each"
 dates: " date(" moment ")" OP moment
 moment: base (SHIFT PHRASE)?
@@ -109,6 +111,7 @@ ALIKE: /; ignoring [A-Za-z0-9]\/[A-Za-z0-9]( [A-Za-z0-9]\/[A-Za-z0-9])*/
 SHIFT: /; [+-]/
 OP: / (<=|<|=|>=|>)/
 LITERAL: " \" " WORDS "\""
+OTHER: "; \" " WORDS "\""
 PHRASE: " " WORDS
 SUBJECT: " missing"? " " WORDS
 WORDS: %regex {"substring_words": %CLAUSE%}
