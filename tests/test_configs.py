@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from inspector.checks import KeyedCheck, ReadCheck
 from inspector.domain import Severity
@@ -96,7 +97,7 @@ def test_the_demo_station_runs_on_the_samples_with_its_own_broker(monkeypatch):
 def test_the_plant_example_loads_once_its_password_is_set(monkeypatch):
     monkeypatch.setenv("INSPECTOR_DB_PASSWORD", "correct horse")
     station = load_station(CONFIGS / "stations/plant.yaml")
-    assert "correct horse" in station.database
+    assert make_url(station.database).password == "correct horse"
     assert station.mqtt.password_env == "INSPECTOR_MQTT_PASSWORD"
 
 
