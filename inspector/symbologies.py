@@ -44,7 +44,7 @@ _NAMES: tuple[tuple[re.Pattern[str], frozenset[str]], ...] = tuple(
         (r"\bqr\b", "qrcode"),
         (r"\bdata[\s-]?matrix\b|\bdmcs?\b", "datamatrix"),
         (r"\baztec\b", "aztec"),
-        (r"\bmaxicode\b", "maxicode"),
+        (r"\bmaxicodes?\b", "maxicode"),
         (r"\bpdf[\s-]?417\b", "pdf417"),
         (
             r"\b(retail|point[- ]of[- ]sale|consumer( unit)?)[- ](bar[- ]?)?(code|symbol)s?\b",

@@ -26,7 +26,11 @@ _MASS = re.compile(
     r"flash|scale|damage|s)$"
 )  # words of the ontology that stand for no single thing, or are plurals
 _COUNTED = re.compile(r"\{(?:n2?_|nth)|\{n2?\}[\w -]* \{defect")  # a number before the subject
-_SEVERAL = re.compile(r"\{n\}[\w -]* \{(?:defects|things|condition)")
+_SEVERAL = re.compile(
+    r"\{n\}[\w -]* \{(?:defects|things|codes|condition)|\{n(?:_defects)?\} (?:are|have|were)\b"
+    r"|\{n\} (?:[a-z-]+ )?(?:characters|letters|digits|times|kinds|types|sorts|things|codes|lines|"
+    r"findings|pieces|pcs|ticks|points|places|imprints|parts|specimens|ones|others|boxes|errors)\b"
+)  # a wording in the plural: its number is 2 or more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +268,7 @@ class Slots:
             usual: tuple[int, ...] = (1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20)
             if self._of_characters:
                 usual = (1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14)
-            first = self.chance.choice(usual[2:] if self._of_several else usual)
+            first = self.chance.choice([n for n in usual if n > 1 or not self._of_several])
             self._n[""] = first
             self._n["2"] = first + self.chance.choice((1, 1, 2, 2, 3, 4, 5, 7, 10))
         return self._kept(f"n{which}", amounts.number(self.chance, self._n[which]))

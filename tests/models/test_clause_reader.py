@@ -1,6 +1,8 @@
 """What the clause reader refuses, and what it makes of lines; the model itself is tested where one
 is trained."""
 
+from itertools import islice
+
 import pytest
 
 from inspector.line_grammar import as_line, as_written, grammar
@@ -11,6 +13,7 @@ from inspector.models.clause_reader import (
     refusal,
 )
 from inspector.models.shelf import model_folder
+from inspector.training.corpus_clauses import read_clauses
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,17 @@ def test_a_line_can_be_written_for_its_clause(tokenizer, clause, line):
     pieces = [*tokenizer.encode(as_written(line)), tokenizer.eos_token_id]
     assert matcher.try_consume_tokens(pieces) == len(pieces)
     assert as_line(as_written(line)) == line
+
+
+def test_every_line_of_the_corpus_can_be_written_for_its_clause(tokenizer):
+    import llguidance.hf
+
+    known = llguidance.hf.from_tokenizer(tokenizer)
+    for held_out in (False, True):
+        for one in islice(read_clauses(seed=4, held_out=held_out), 200):
+            rules = llguidance.LLMatcher.grammar_from_lark(grammar(one.clause))
+            pieces = tokenizer.encode(as_written(one.line))
+            assert llguidance.LLMatcher(known, rules).try_consume_tokens(pieces) == len(pieces), one
 
 
 def test_a_line_without_a_check_says_so():
