@@ -66,8 +66,9 @@ class Judging:
     """The judge, the readings of clauses by their text, the rule that joins them, its thresholds.
 
     Without a reader there is no `rule`, and the judge's word stands; `is_fitted` says whether the
-    rule was fitted for this reader. `guesses` are what unknown words are taken for, and `world`
-    knows them. One instance serves one thread.
+    rule was fitted for this reader. `guesses` are what unknown words are taken for, and `guessed`
+    is the world that knows them: it may object to a part, and clears none. One instance serves one
+    thread.
     """
 
     fused: FusedJudge
@@ -77,7 +78,7 @@ class Judging:
     reader_sha256: str | None = None
     is_fitted: bool = False
     guesses: tuple[Taken, ...] = ()
-    world: World = CLOSED
+    guessed: World = CLOSED
 
     def judge(self, evidence: Evidence, clauses: tuple[Clause, ...]) -> tuple[Judged, ...]:
         """Return what is found of each clause; what is not in the evidence is missing.
@@ -98,16 +99,22 @@ class Judging:
         return tuple(self._judged(evidence, one, causes.get(one.clause.id, ())) for one in joined)
 
     def result_of(self, clause: Clause, evidence: Evidence) -> CheckResult | None:
-        """Return what the check that was read says of `evidence`, None where there is none."""
+        """Return what the check that was read says of `evidence`, None where there is none.
+
+        A guess counts where it objects; what would conform by a guess stays what it is without.
+        """
         reading = self.readings.get(clause.text)
         if reading is None or reading.check is None:
             return None
-        result = says(reading.check, evidence, self.world)
+        result = says(reading.check, evidence, CLOSED)
         here = {*subjects(reading.check), *(defect.label for defect in evidence.defects)}
         guesses = [str(guess) for guess in self.guesses if guess.words in here]
-        if not guesses:
+        if not guesses or is_violated(result):
             return result
-        return replace(result, statement=f"{result.statement} ({'; '.join(guesses)}.)")
+        by_guess = says(reading.check, evidence, self.guessed)
+        if not is_violated(by_guess):
+            return result
+        return replace(by_guess, statement=f"{by_guess.statement} ({'; '.join(guesses)}.)")
 
     def blind_spot(self, clause: Clause, evidence: Evidence) -> str | None:
         """Return why a part may not be cleared of `clause`, in words; None where it may.
@@ -126,7 +133,7 @@ class Judging:
 
     def _unknown(self, clause: Clause, evidence: Evidence) -> str | None:
         """Return a defect that was read of `clause` and is neither a known term nor found."""
-        graph = self.world.terms or load_ontology()
+        graph = load_ontology()
         labels = {defect.label for defect in evidence.defects}
         for words in subjects(self.readings[clause.text].check):
             is_found = any(is_meant(label, words, evidence.product) is True for label in labels)
@@ -295,5 +302,5 @@ def load_judging(
         reader_sha256=cached.sha256,
         is_fitted=fitted is not None,
         guesses=guesses,
-        world=replace(CLOSED, terms=with_taken(graph, guesses)) if guesses else CLOSED,
+        guessed=replace(CLOSED, terms=with_taken(graph, guesses)) if guesses else CLOSED,
     )

@@ -14,7 +14,17 @@ from support.tiny_judge import write_tiny_judge
 
 from inspector.combining import Combination
 from inspector.decision import Thresholds
-from inspector.domain import Box, Clause, Code, Context, Detection, Evidence, EvidenceRef, TextLine
+from inspector.domain import (
+    Box,
+    Clause,
+    Code,
+    Context,
+    Detection,
+    Evidence,
+    EvidenceRef,
+    Outcome,
+    TextLine,
+)
 from inspector.judging import Judging, joined_probability, load_judging, words_taken
 from inspector.models.judge import Assessed
 from inspector.ontology import load_ontology, with_taken
@@ -82,11 +92,55 @@ def test_an_unknown_word_is_taken_for_the_nearest_and_the_statement_says_so(
     knowing = replace(
         unknowing,
         guesses=guesses,
-        world=replace(CLOSED, terms=with_taken(load_ontology(), guesses)),
+        guessed=replace(CLOSED, terms=with_taken(load_ontology(), guesses)),
     )
     found, _ = knowing.judge(board("spur"), (clause, OPENS))
     assert found.probability > 0.5
     assert "'glorps' taken for: spur, similarity 0.83" in found.statement
+    clean, _ = knowing.judge(board("open"), (clause, OPENS))
+    assert clean.violated is None
+    assert "nobody knows what" in clean.statement
+
+
+LINES = st.sampled_from(
+    [
+        "defects(glorps) <= 0",
+        "defects(glorps) >= 1",
+        "defects(spurs) >= 1",
+        "not (defects(glorps) >= 1)",
+        "if defects(glorps) >= 1 then defects(spurs) >= 1",
+        "if defects(spurs) >= 1 then defects(glorps) >= 1",
+        "defects(any; except spurs) <= 0",
+        "defects(any; except glorps) <= 0",
+        "defects(scratches; except glorps) <= 0",
+    ]
+)
+FOUND = st.lists(st.sampled_from(["zorp", "spur", "glorp", "scratch", "open"]), max_size=3)
+NAMES = st.sampled_from(["spur", "scratch", "open circuit", "contamination", "mechanical damage"])
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(line=LINES, labels=FOUND, clause_word=NAMES, label_word=NAMES)
+def test_a_guess_may_object_but_clears_no_part(
+    judging: Judging, line: str, labels: list[str], clause_word: str, label_word: str
+) -> None:
+    reading = replace(judging.readings[SPURS.text], check=from_line(line))
+    plain = replace(judging, readings={SPURS.text: reading})
+    meant = {"glorps": clause_word, "zorp": label_word}
+    near = {word: (name, 0.9) for word, name in meant.items()}
+    guesses = words_taken([reading], labels, near.get)
+    world = replace(CLOSED, terms=with_taken(load_ontology(), guesses))
+    guessing = replace(plain, guesses=guesses, guessed=world)
+    part = board(*labels)
+    before, after = plain.result_of(SPURS, part), guessing.result_of(SPURS, part)
+    assert before is not None and after is not None
+    assert after.outcome in (before.outcome, Outcome.VIOLATED)
+    if after.outcome is not Outcome.VIOLATED:
+        assert guessing.blind_spot(SPURS, part) == plain.blind_spot(SPURS, part)
 
 
 def test_a_clause_about_what_no_camera_sees_is_never_cleared(judging: Judging) -> None:
