@@ -362,21 +362,19 @@ def looks_of(evidences: Sequence[Evidence], tokenizer: Any) -> Looks | None:
     ]
     if not found:
         return None
-    names = [
-        tokenizer(
-            cleaned(f"{spoken(defect.label)} {spoken(defect.zone or '')}"),
-            add_special_tokens=False,
-            split_special_tokens=True,
-        )["input_ids"][:NAME_PIECES]
-        for _, defect, _ in found
+    called = [
+        cleaned(f"{spoken(defect.label)} {spoken(defect.zone or '')}") for _, defect, _ in found
     ]
+    pieces = tokenizer(called, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    names = [of_name[:NAME_PIECES] for of_name in pieces]
     of_row: list[list[int]] = [[] for _ in evidences]
     for index, (row, _, _) in enumerate(found):
         of_row[row].append(index)
     width = max(map(len, of_row))
-    pictures = np.stack([crop for _, _, crop in found])
+    # Not by torch: its threads wait for more work for a while, on the cores that the network needs.
+    pictures = np.stack([crop for _, _, crop in found]).transpose(0, 3, 1, 2) / np.float32(255)
     return Looks(
-        pictures=torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(255),
+        pictures=torch.from_numpy(np.ascontiguousarray(pictures)),
         name_ids=torch.tensor([n + [0] * (NAME_PIECES - len(n)) for n in names]),
         rows=torch.tensor([r + [-1] * (width - len(r)) for r in of_row]),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import yaml
@@ -85,6 +85,7 @@ def forms(term: str) -> set[str]:
     return {"".join(w for w in stems(form) if w not in SMALL_WORDS) for form in written}
 
 
+@lru_cache(maxsize=4096)  # the same few labels are asked for by every clause of every part
 def folded_label(label: str) -> str:
     """Return a detector's label without spaces, hyphens, underscores and plural endings."""
     return "".join(stems(label.replace("_", " ")))
