@@ -15,13 +15,18 @@ from inspector.pipeline import Inspector, Models
 from inspector.settings import Recipe
 from inspector.standard import ANY
 
+ANSWERS_REMEMBERED = 2048  # of a judge; each takes about a kB
 
-def assemble(recipes: tuple[Recipe, ...], *, threads: int | None = None) -> Inspector:
+
+def assemble(
+    recipes: tuple[Recipe, ...], *, threads: int | None = None, remembers: int = ANSWERS_REMEMBERED
+) -> Inspector:
     """Return an inspector with every model that `recipes` name, loaded and verified.
 
     `threads` is the number of CPU threads its models and OpenCV may use, their own choice where
-    None. Raises `ModelError` where a model cannot be trusted or loaded, and `SettingsError` where a
-    recipe does not fit its detector.
+    None; `remembers` is how many answers a judge keeps, see `load_judge`. Raises `ModelError`
+    where a model cannot be trusted or loaded, and `SettingsError` where a recipe does not fit its
+    detector.
     """
     if mistakes := tuple(_engines_apart(recipes)):
         raise SettingsError(mistakes)
@@ -36,7 +41,9 @@ def assemble(recipes: tuple[Recipe, ...], *, threads: int | None = None) -> Insp
                 wanted.model, engine=wanted.engine, threads=threads
             )
         if recipe.settings.judge not in judges:
-            judges[recipe.settings.judge] = load_judge(recipe.settings.judge, threads=threads)
+            judges[recipe.settings.judge] = load_judge(
+                recipe.settings.judge, threads=threads, remembers=remembers
+            )
     mistakes = tuple(
         mistake
         for recipe in recipes

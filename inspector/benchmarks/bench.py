@@ -1,9 +1,9 @@
 """Time the product, a naive script and the bare models on the shipped samples, side by side.
 
 Part by part the three take turns, in an order that rotates, so that a busy machine slows them
-alike; each uses the same number of threads. Then the detector alone, in the same manner: stock
-ultralytics and each engine, with one thread and with as many as asked for. Last the judge alone and
-the checks alone, on parts of one size.
+alike; each uses the same number of threads, and the judge remembers no earlier part. Then the
+detector alone, in the same manner: stock ultralytics and each engine, with one thread and with as
+many as asked for. Last the judge alone and the checks alone, on parts of one size.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def run_bench(
     import torch
 
     recipes = {name: load_recipe(name) for name in RECIPES}
-    pipeline = assemble(tuple(recipes.values()), threads=threads)
+    pipeline = assemble(tuple(recipes.values()), threads=threads, remembers=0)
     pcb = recipes["pcb"].settings
     assert pcb.detector is not None
     script = NaiveInspector(detector=pcb.detector.model, judge=pcb.judge, threads=threads)

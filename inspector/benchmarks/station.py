@@ -178,7 +178,7 @@ def _without_station(
     """Return the times of the naive script and of the bare models, back to back."""
     recipe = boards[0].recipe
     assert recipe.settings.detector is not None
-    pipeline = assemble((recipe,), threads=threads)
+    pipeline = assemble((recipe,), threads=threads, remembers=0)
     script = NaiveInspector(
         detector=recipe.settings.detector.model, judge=recipe.settings.judge, threads=threads
     )

@@ -11,20 +11,19 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from inspector.asked import CLAUSE_CHARACTERS, asked_of
 from inspector.combining import share
 from inspector.decision import Thresholds
 from inspector.domain import Clause, Evidence
 from inspector.errors import ModelError
-from inspector.evidence import EVIDENCE_VERSION, cleaned, premise, spoken
-from inspector.ontology import Ontology
+from inspector.evidence import EVIDENCE_VERSION
+from inspector.models.judge_inputs import TOKENS_AT_MOST, for_all, looks_of, pieces, sentences
 from inspector.premise import KINDS_AT_MOST
 from inspector.signs import signs
 
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from inspector.models.fusion import FusedEncoder, Looks
     from inspector.models.judge_engines import JudgeEngine
 
-TOKENS_AT_MOST = 224
-NAME_PIECES = 8
 FILES_BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -64,6 +61,20 @@ class Network(Protocol):
         ...
 
 
+class _Question(NamedTuple):
+    """All that the network is given for one clause of evidence without crops."""
+
+    sentences: tuple[str, str]
+    signs: tuple[float, ...]
+
+
+class _Answer(NamedTuple):
+    """The network's log-odds, and how many word pieces it read for them."""
+
+    log_odds: float
+    pieces: int
+
+
 class FusedJudge:
     """Judges evidence against clauses; implements the pipeline's `Judge`.
 
@@ -81,7 +92,9 @@ class FusedJudge:
         thresholds: Thresholds,
         engine: str = "pytorch",
         sight: Sight | None = None,
+        remembers: int = 0,
     ) -> None:
+        """Take a network with its tokenizer; `remembers` is how many answers are kept."""
         self.name = name
         self.engine = engine
         self.sha256 = sha256
@@ -90,6 +103,8 @@ class FusedJudge:
         self._tokenizer = tokenizer
         self._sight = sight
         self.temperature = temperature
+        self._remembers = remembers
+        self._remembered: OrderedDict[_Question, _Answer] = OrderedDict()
 
     def violation_probabilities(
         self, evidence: Evidence, clauses: tuple[Clause, ...]
@@ -135,19 +150,14 @@ class FusedJudge:
         return by_doubt(evidence, self._sight.chances(evidence))
 
     def _assessed(self, evidence: Evidence, clauses: tuple[Clause, ...]) -> tuple[Assessed, ...]:
-        logits, lengths = self._answers(evidence, [clause.text for clause in clauses])
-        if not all(map(math.isfinite, logits)):
-            raise ModelError(
-                f"expected a number for every clause, {self.name} gave {logits}; its weights are "
-                "damaged: install it again"
-            )
+        answers = self._answers(evidence, [clause.text for clause in clauses])
         return tuple(
             Assessed(
-                probability=share(logit / self.temperature),
+                probability=share(answer.log_odds / self.temperature),
                 is_wholly_read=self._is_wholly_read(evidence, clause.text)
-                and (pieces < TOKENS_AT_MOST or not self._is_cut(evidence, clause.text)),
+                and (answer.pieces < TOKENS_AT_MOST or not self._is_cut(evidence, clause.text)),
             )
-            for clause, logit, pieces in zip(clauses, logits, lengths, strict=True)
+            for clause, answer in zip(clauses, answers, strict=True)
         )
 
     def _is_wholly_read(self, evidence: Evidence, clause: str) -> bool:
@@ -164,46 +174,78 @@ class FusedJudge:
         )
 
     def _is_cut(self, evidence: Evidence, clause: str) -> bool:
-        text = " ".join(clause.split())[:CLAUSE_CHARACTERS]
-        pieces = self._tokenizer(premise(evidence, text), _second(self._tokenizer, text))
-        return len(pieces["input_ids"]) > TOKENS_AT_MOST
+        (pair,) = sentences(self._tokenizer, evidence, [clause])
+        return len(self._tokenizer(*pair)["input_ids"]) > TOKENS_AT_MOST
 
     def logits(self, evidence: Evidence, clauses: Sequence[str]) -> tuple[float, ...]:
         """Return the log-odds before calibration."""
-        return self._answers(evidence, clauses)[0] if clauses else ()
+        return tuple(answer.log_odds for answer in self._answers(evidence, clauses))
 
-    def _answers(
-        self, evidence: Evidence, clauses: Sequence[str]
-    ) -> tuple[tuple[float, ...], tuple[int, ...]]:
-        """Return the log-odds of each clause and how many word pieces were read for it."""
-        import torch
+    def _answers(self, evidence: Evidence, clauses: Sequence[str]) -> list[_Answer]:
+        """Return the answer for each clause, from memory where the same was asked before.
 
-        batch = encoded(self._tokenizer, evidence, clauses, padding=True, return_tensors="pt")
+        What comes with crops is always asked anew: no two pictures are the same.
+        """
+        questions = [
+            _Question(sentences=pair, signs=signs(evidence, clause))
+            for clause, pair in zip(
+                clauses, sentences(self._tokenizer, evidence, clauses), strict=True
+            )
+        ]
         looks = looks_of([evidence], self._tokenizer)
         if looks is not None:
-            looks = _for_all(looks, len(clauses))
+            return self._asked(questions, for_all(looks, len(questions)))
+        new = list(dict.fromkeys(q for q in questions if q not in self._remembered))
+        answers = dict(zip(new, self._asked(new, None), strict=True))
+        found = [answers[q] if q in answers else self._remembered[q] for q in questions]
+        for question, answer in zip(questions, found, strict=True):
+            self._remembered[question] = answer
+            self._remembered.move_to_end(question)
+        while len(self._remembered) > self._remembers:
+            self._remembered.popitem(last=False)
+        return found
+
+    def _asked(self, questions: Sequence[_Question], looks: Looks | None) -> list[_Answer]:
+        """Return the network's answers in one batch; raise `ModelError` where it gives none."""
+        import torch
+
+        if not questions:
+            return []
+        pairs = [question.sentences for question in questions]
+        batch = pieces(self._tokenizer, pairs, padding=True, return_tensors="pt")
         with torch.inference_mode():
             try:
                 found = self._network(
                     batch["input_ids"],
                     batch["attention_mask"],
                     batch["token_type_ids"],
-                    torch.tensor([signs(evidence, clause) for clause in clauses]),
+                    torch.tensor([question.signs for question in questions]),
                     looks,
-                )
+                ).tolist()
             except RuntimeError as exc:
                 raise ModelError(f"{self.name}: the judge failed: {exc}") from exc
-        lengths = batch["attention_mask"].sum(1)
-        return tuple(found.tolist()), tuple(lengths.tolist())
+        if not all(map(math.isfinite, found)):
+            raise ModelError(
+                f"expected a number for every clause, {self.name} gave {found}; its weights are "
+                "damaged: install it again"
+            )
+        lengths: list[int] = batch["attention_mask"].sum(1).tolist()
+        return [_Answer(log_odds=x, pieces=n) for x, n in zip(found, lengths, strict=True)]
 
 
 def load_judge(
-    name_or_path: str | Path, *, threads: int | None = None, engine: JudgeEngine = "auto"
+    name_or_path: str | Path,
+    *,
+    threads: int | None = None,
+    engine: JudgeEngine = "auto",
+    remembers: int = 0,
 ) -> FusedJudge:
     """Return the judge of that name (shipped) or folder; its sha256 is verified first.
 
     `threads` is the number of CPU threads that torch may use in this process. "auto" takes an
-    export that agreed with PyTorch, where the judge has one.
+    export that agreed with PyTorch, where the judge has one. `remembers` is how many answers it
+    keeps for evidence that comes again, without crops and word for word the same: that of good
+    parts.
 
     Raises `ModelError` where a file is missing, damaged or of another evidence version.
     """
@@ -265,6 +307,7 @@ def load_judge(
         temperature=temperature,
         thresholds=thresholds,
         sight=sight,
+        remembers=remembers,
     )
 
 
@@ -317,71 +360,3 @@ def _tokenizer(folder: Path) -> Any:
         ) from exc
     tokenizer.padding_side = "right"
     return tokenizer
-
-
-def encoded(
-    tokenizer: Any,
-    evidence: Evidence,
-    clauses: Sequence[str],
-    *,
-    ontology: Ontology | None = None,
-    **options: Any,
-) -> Any:
-    """Return premise and clause of each clause as word pieces; the longer of the two is cut.
-
-    Special tokens in print are spelt out: they cannot end a sentence.
-    """
-    texts = [" ".join(clause.split())[:CLAUSE_CHARACTERS] for clause in clauses]
-    return tokenizer(
-        [premise(evidence, text, ontology=ontology) for text in texts],
-        [_second(tokenizer, text) for text in texts],
-        truncation="longest_first",
-        split_special_tokens=True,
-        max_length=TOKENS_AT_MOST,
-        return_token_type_ids=True,  # a saved tokenizer_config.json may not ask for them
-        **options,
-    )
-
-
-def _second(tokenizer: Any, clause: str) -> str:
-    """Return the clause as it follows the premise; a decoder's tokenizer parts them by no sign."""
-    return clause if tokenizer.sep_token is not None else f"\nRequirement: {clause}"
-
-
-def looks_of(evidences: Sequence[Evidence], tokenizer: Any) -> Looks | None:
-    """Return the crops of `evidences`, one row each, None where none has any."""
-    import torch
-
-    from inspector.models.fusion import Looks
-
-    found = [
-        (row, defect, crop)
-        for row, evidence in enumerate(evidences)
-        for defect, crop in zip(evidence.defects, evidence.crops_bgr, strict=False)
-        if crop is not None
-    ]
-    if not found:
-        return None
-    called = [
-        cleaned(f"{spoken(defect.label)} {spoken(defect.zone or '')}") for _, defect, _ in found
-    ]
-    pieces = tokenizer(called, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    names = [of_name[:NAME_PIECES] for of_name in pieces]
-    of_row: list[list[int]] = [[] for _ in evidences]
-    for index, (row, _, _) in enumerate(found):
-        of_row[row].append(index)
-    width = max(map(len, of_row))
-    # Not by torch: its threads wait for more work for a while, on the cores that the network needs.
-    pictures = np.stack([crop for _, _, crop in found]).transpose(0, 3, 1, 2) / np.float32(255)
-    return Looks(
-        pictures=torch.from_numpy(np.ascontiguousarray(pictures)),
-        name_ids=torch.tensor([n + [0] * (NAME_PIECES - len(n)) for n in names]),
-        rows=torch.tensor([r + [-1] * (width - len(r)) for r in of_row]),
-    )
-
-
-def _for_all(looks: Looks, count: int) -> Looks:
-    from inspector.models.fusion import Looks
-
-    rows = looks.rows.expand(count, -1)
-    return Looks(pictures=looks.pictures, name_ids=looks.name_ids, rows=rows)

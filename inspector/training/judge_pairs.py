@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inspector.models.fusion import FusedEncoder, Looks
-from inspector.models.judge import encoded, looks_of
+from inspector.models.judge_inputs import encoded, looks_of
 from inspector.ontology import shipped_ontology
 from inspector.signs import signs
 from inspector.training.corpus import Pair

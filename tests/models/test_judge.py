@@ -19,7 +19,8 @@ from inspector.decision import Thresholds
 from inspector.domain import Bgr, Box, Clause, Context, Detection, Evidence
 from inspector.errors import ModelError
 from inspector.models.fusion import FusedEncoder, quantised, restored
-from inspector.models.judge import FusedJudge, encoded, load_judge, looks_of
+from inspector.models.judge import FusedJudge, load_judge
+from inspector.models.judge_inputs import encoded, looks_of
 from inspector.signs import SIGNS
 
 CLAUSES = (
@@ -66,6 +67,67 @@ def test_a_batch_says_the_same_as_one_clause_at_a_time(judge: FusedJudge) -> Non
     together = judge.violation_probabilities(part, CLAUSES)
     alone = [judge.violation_probabilities(part, (clause,))[0] for clause in CLAUSES]
     assert together == pytest.approx(alone, abs=1e-5)
+
+
+class Counting:
+    """A network that counts the pairs it is given."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.pairs = 0
+
+    def __call__(self, ids: torch.Tensor, *others: Any) -> torch.Tensor:
+        self.pairs += len(ids)
+        found: torch.Tensor = self.network(ids, *others)
+        return found
+
+
+def counting(*, remembers: int) -> tuple[FusedJudge, Counting]:
+    network = Counting(tiny_network().eval())
+    judge = FusedJudge(
+        network,
+        tiny_tokenizer(),
+        name="tiny",
+        sha256="",
+        temperature=1.0,
+        thresholds=Thresholds(pass_at=0.2, fail_at=0.8),
+        remembers=remembers,
+    )
+    return judge, network
+
+
+def test_what_reads_the_same_again_is_not_asked_again() -> None:
+    judge, network = counting(remembers=4)
+    first = judge.violation_probabilities(board("spur"), CLAUSES)
+    assert judge.violation_probabilities(board("spur"), CLAUSES) == first
+    assert network.pairs == 2
+    other = judge.violation_probabilities(board("open"), CLAUSES)
+    assert network.pairs == 4
+    assert other != first
+
+
+def test_one_clause_twice_is_asked_once_and_answered_twice() -> None:
+    judge, network = counting(remembers=0)
+    found = judge.violation_probabilities(board("spur"), CLAUSES[:1] * 2)
+    assert network.pairs == 1
+    assert found[0] == found[1]
+
+
+def test_what_comes_with_a_picture_is_asked_every_time() -> None:
+    judge, network = counting(remembers=4)
+    part = board("spur", crop=grey_crop(90))
+    judge.violation_probabilities(part, CLAUSES)
+    judge.violation_probabilities(part, CLAUSES)
+    assert network.pairs == 4
+
+
+def test_no_more_answers_are_kept_than_asked_for() -> None:
+    judge, network = counting(remembers=1)
+    judge.violation_probabilities(board("spur"), CLAUSES)
+    judge.violation_probabilities(board("spur"), CLAUSES[1:])
+    assert network.pairs == 2
+    judge.violation_probabilities(board("spur"), CLAUSES[:1])
+    assert network.pairs == 3
 
 
 def test_the_judge_knows_its_name_hash_and_thresholds(judge: FusedJudge, folder: Path) -> None:
