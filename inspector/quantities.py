@@ -104,16 +104,33 @@ def after(start: date, quantity: Quantity) -> date:
     return date(year, month, min(start.day, calendar.monthrange(year, month)[1]))
 
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_NAMED_MONTH = rf"(?P<name>{'|'.join(_MONTHS)})[a-z]*"
+_MONTHS = (
+    "january januari januar janvier janv jan enero gennaio",
+    "february februari februar febr feb février févr febrero febbraio",
+    "march maart märz marzo mars mrz mär mar",
+    "april aprile avril avr apr abril",
+    "may mei mai maggio mayo",
+    "june juni juin jun junio giugno",
+    "july juli juillet juil jul julio luglio",
+    "august augustus août aug agosto",
+    "september septembre septiembre settembre sept sep",
+    "october oktober octobre octubre ottobre oct okt",
+    "november novembre noviembre nov",
+    "december dezember décembre diciembre dicembre déc dec dez",
+)
+_MONTH_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names.split()}
+# Whole names only: "MARMALADE 34 g" is no March.
+_NAMED_MONTH = rf"(?P<name>{'|'.join(sorted(_MONTH_OF, key=len, reverse=True))})(?![^\W\d_])"
+_SHORT_YEAR = r"\d\d(?!\d)(?!\s*(?:[km]?g|[cm]?l|[cm]?m|pcs|%|°)(?!\w))"
+_NAMED_DAY = r"(?<!\d)(?P<d>0?[1-9]|[12]\d|3[01])"  # "LOT 45 MAR 2027" has no day
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)",
         r"(?<!\d)(?P<d>\d{1,2})[./-](?P<m>\d{1,2})[./-](?P<y>\d{4})(?!\d)",
-        rf"(?<!\d)(?P<d>\d{{1,2}})[ .-]*{_NAMED_MONTH}[ .-]*(?P<y>\d{{4}}|\d\d)(?!\d)",
+        rf"{_NAMED_DAY}[ .-]*{_NAMED_MONTH}[ .-]*(?P<y>\d{{4}}|\d\d)(?!\d)",
         rf"\b{_NAMED_MONTH}[ .-]+(?P<d>\d{{1,2}}),? +(?P<y>\d{{4}})(?!\d)",
-        rf"\b{_NAMED_MONTH}[ .-]*(?P<y>\d{{4}}|\d\d)(?!\d)",
+        rf"\b{_NAMED_MONTH}[ .-]*(?P<y>\d{{4}}(?!\d)|{_SHORT_YEAR})",
         r"(?<!\d)(?P<d>\d{1,2})[.](?P<m>\d{1,2})[.](?P<y>\d\d)(?!\d)",
         r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})(?!\d)",
         r"(?<!\d)(?P<m>\d{1,2})[/.-](?P<y>\d{4})(?!\d)",
@@ -121,22 +138,50 @@ _DATES = tuple(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedDay:
+    """A date in a text, as the days it stands for: of a month without a day `first` to `last`."""
+
+    first: date
+    last: date
+
+
 def printed_date(text: str) -> date | None:
     """Return the first date in `text`, None where there is none.
 
-    The day comes before the month where both are numbers. A month without a day ends with its last
-    day, as on food and drugs (Regulation (EU) No 1169/2011, annex X).
+    A month without a day ends with its last day, as on food and drugs (Regulation (EU) No
+    1169/2011, annex X).
     """
+    return next((found.last for found in printed_days(text)), None)
+
+
+def printed_days(text: str) -> tuple[PrintedDay, ...]:
+    """Return the dates in `text` in reading order.
+
+    The day comes before the month where both are numbers. What is written like a date and is none,
+    "31.02.2027", is no month either.
+    """
+    found: dict[int, PrintedDay] = {}
+    rest = text
     for pattern in _DATES:
-        if not (match := pattern.search(text)):
-            continue
-        parts = match.groupdict()
-        year = int(parts["y"]) + (2000 if len(parts["y"]) == 2 else 0)
-        name = parts.get("name")
-        month = _MONTHS.index(name.lower()) + 1 if name else int(parts["m"])
-        try:
-            last = calendar.monthrange(year, month)[1]
-            return date(year, month, int(parts["d"]) if parts.get("d") else last)
-        except ValueError:  # also calendar.IllegalMonthError: not a date after all
-            continue
-    return None
+        for match in pattern.finditer(rest):
+            rest = f"{rest[: match.start()]}{'_' * len(match[0])}{rest[match.end() :]}"
+            if (day := _day(match)) is not None:
+                found[match.start()] = day
+    return tuple(found[at] for at in sorted(found))
+
+
+def _day(match: re.Match[str]) -> PrintedDay | None:
+    parts = match.groupdict()
+    year = int(parts["y"]) + (2000 if len(parts["y"]) == 2 else 0)
+    name = parts.get("name")
+    month = _MONTH_OF[name.lower()] if name else int(parts["m"])
+    try:
+        if parts.get("d"):
+            first = last = date(year, month, int(parts["d"]))
+        else:
+            first = date(year, month, 1)
+            last = first.replace(day=calendar.monthrange(year, month)[1])
+    except ValueError:
+        return None
+    return PrintedDay(first=first, last=last)

@@ -39,9 +39,19 @@ def test_the_limits_of_a_clause_are_found(clause: str, found: list[tuple[str, fl
         ("FEB 28", date(2028, 2, 29)),
         ("2026-13-40", None),
         ("LOT 12345", None),
+        ("31.02.2027", None),
+        ("2027-02-30", None),
+        ("31-04-2027", None),
+        ("31 APR 2027", None),
+        ("31.02.2027, then 2027-03-01", date(2027, 3, 1)),
+        ("Lot 45 MAR 2027", date(2027, 3, 31)),
+        ("MFG 01.2026 EXP 2027-03-01", date(2026, 1, 31)),
+        ("12. OKTOBER 2027", date(2027, 10, 12)),
+        ("MAYONNAISE 50 g", None),
+        ("MARS 51 g", None),
     ],
 )
-def test_printed_dates_are_read(text: str, day: date | None) -> None:
+def test_the_first_possible_date_is_read(text: str, day: date | None) -> None:
     assert printed_date(text) == day
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from inspector.checks import FormatCheck, Moment, MomentCheck
-from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason
-from inspector.quantities import printed_date
+from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason, TextLine
+from inspector.quantities import printed_days
 from inspector.standard import codes, fields, gs1, names
 from inspector.standard.phrases import quoted
 from inspector.standard.world import World, absent, compared, result
@@ -156,24 +156,23 @@ def _days(
 
 
 def _printed(name: str, evidence: Evidence, world: World, *, in_weeks: bool) -> list[_Day]:
-    is_start = fields.field_key(name) in ("made", "date_code")
+    key = fields.field_key(name)
     lines = fields.lines_of(name, evidence, read_at=world.read_at)
-    if not lines and fields.field_key(name) in ("expiry", "made", "date"):
+    if not lines and key in ("expiry", "made", "date"):
         lines = _unnamed_dates(evidence, world)
     found = [
         _Day(day=day, words=f"the {quoted(name)} printed as {quoted(evidence.texts[i].text)}",
              ref=EvidenceRef(kind="text", index=i))
         for i in lines
-        if (
-            day := day_in(
-                evidence.texts[i].text,
-                starts=is_start,
-                in_weeks=in_weeks or _OF_WEEKS.search(evidence.texts[i].field or "") is not None,
-                is_code=fields.field_key(name) == "date_code",
-            )
-        ) is not None
+        for day in days_of(
+            evidence.texts[i],
+            name,
+            world,
+            starts=key in ("made", "date_code"),
+            in_weeks=in_weeks or _OF_WEEKS.search(evidence.texts[i].field or "") is not None,
+        )
     ]  # fmt: skip
-    element = {"expiry": "17", "made": "11"}.get(fields.field_key(name))
+    element = {"expiry": "17", "made": "11"}.get(key)
     if not found and element is not None:
         for i, code in enumerate(evidence.codes):
             value = gs1.elements(code.text).get(element) or ""
@@ -199,6 +198,46 @@ def _unnamed_dates(evidence: Evidence, world: World) -> list[int]:
     return read[:1] if world.closed else read
 
 
+def days_of(
+    line: TextLine, name: str, world: World, *, starts: bool = False, in_weeks: bool = False
+) -> list[date]:
+    """Return the days that a line may give as the date that `name` names.
+
+    A date counts for the caption that it stands with. Of several without one a case means the
+    first; on a station nobody knows which, so that all count.
+    """
+    key = fields.field_key(name)
+    own = _own_part(line.text, key)
+    first = day_in(own, starts=starts, in_weeks=in_weeks, is_code=key == "date_code")
+    if first is None:
+        return []
+    days = [day.first if starts else day.last for day in printed_days(own)]
+    return [first] if world.closed or first not in days else list(dict.fromkeys(days))
+
+
+def _own_part(text: str, key: str) -> str:
+    """Return what of a line the caption of a date claims; all of it where no other date does.
+
+    Captions stand before their dates, or after them where the line begins with a date.
+    """
+    captions = sorted(
+        (*at, kind) for kind in ("expiry", "made") for at in fields.captions(text, kind)
+    )
+    if all(kind == key for _, _, kind in captions) or key not in ("expiry", "made"):
+        return text
+    ends_with = day_in(text[: captions[0][0]]) is not None
+    before, after = (
+        [0, *(end for _, end, _ in captions)],
+        [*(at for at, _, _ in captions), len(text)],
+    )
+    shift = 0 if ends_with else 1
+    return " ".join(
+        text[before[n + shift] : after[n + shift]]
+        for n, (_, _, kind) in enumerate(captions)
+        if kind == key
+    )
+
+
 def day_in(
     text: str, *, starts: bool = False, in_weeks: bool = False, is_code: bool = False
 ) -> date | None:
@@ -216,11 +255,10 @@ def day_in(
     if match := _WEEK.search(text):
         year, week = match["y"] or match["y2"], match["w"] or match["w2"]
         return _of_week(int(year), int(week), starts=starts)
-    day = printed_date(text)
-    if day is None and is_code and (match := _WEEK_CODE.search(text)):
+    days = printed_days(text)
+    if not days and is_code and (match := _WEEK_CODE.search(text)):
         return _of_week(int(match["y"]), int(match["w"]), starts=starts)
-    month_only = day is not None and not re.search(rf"(?<!\d)0?{day.day}(?!\d)", text)
-    return day.replace(day=1) if day is not None and starts and month_only else day
+    return None if not days else days[0].first if starts else days[0].last
 
 
 def _of_week(year: int, week: int, *, starts: bool) -> date | None:
@@ -267,7 +305,8 @@ def check_format(wanted: FormatCheck, evidence: Evidence, world: World) -> Check
     pattern = _pattern(wanted.form)
     if pattern is None:
         return result(None, f"{quoted(wanted.form)} is no form of a date that is known here.")
-    wrong = [i for i in lines if not pattern.search(evidence.texts[i].text)]
+    key = fields.field_key(wanted.field)
+    wrong = [i for i in lines if not pattern.search(_own_part(evidence.texts[i].text, key))]
     index = (wrong or lines)[0]
     printed = quoted(evidence.texts[index].text)
     statement = (

@@ -133,10 +133,18 @@ def _caption(key: str) -> re.Pattern[str] | None:
     return next((field.caption for field in _CAPTIONED if field.key == key), None)
 
 
-def _has_caption(text: str, key: str) -> bool:
+def captions(text: str, key: str) -> list[tuple[int, int]]:
+    """Return where the captions of a field begin and end in a line."""
     caption = _caption(key)
-    if caption is not None:
-        return re.search(rf"(?<!\w){caption.pattern}(?![a-z])", text, re.IGNORECASE) is not None
+    if caption is None:
+        return []
+    found = re.finditer(rf"(?<!\w){caption.pattern}(?![a-z])", text, re.IGNORECASE)
+    return [match.span() for match in found]
+
+
+def _has_caption(text: str, key: str) -> bool:
+    if _caption(key) is not None:
+        return bool(captions(text, key))
     if any(form.key == key for form in FORMS):
         return False
     wanted = {_root(word) for word in key.replace("_", " ").split()}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from inspector.checks import CodeCheck, DateCheck, DefectCheck, KeyedCheck, TextCheck
 from inspector.domain import CheckResult, Code, Evidence, EvidenceRef, Reason
-from inspector.quantities import printed_date
 from inspector.standard import phrases
+from inspector.standard.dates import days_of
 from inspector.standard.keyed_defects import check_defects
 from inspector.standard.phrases import quoted
 from inspector.standard.world import World, absent, refs, result
@@ -142,9 +142,8 @@ def _date(wanted: DateCheck, evidence: Evidence, world: World) -> CheckResult:
     dated = [
         (i, day)
         for i, line in enumerate(evidence.texts)
-        if line.field == wanted.field
-        and line.confidence >= wanted.min_confidence
-        and (day := printed_date(line.text)) is not None
+        if line.field == wanted.field and line.confidence >= wanted.min_confidence
+        for day in days_of(line, wanted.field, world)
     ]
     if not dated:
         return absent(f"no date was read as {name}", world, reason=Reason.TEXT_UNREADABLE)
