@@ -28,7 +28,6 @@ from inspector.alarms import (
 from inspector.errors import StorageError
 from inspector.storage.database import Database
 from inspector.storage.schema import AlarmCommandRow, AlarmEventRow, AlarmRow
-from inspector.storage.store import take_turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +80,7 @@ class AlarmStore:
 
         A change with the id of a command answers it.
         """
-        with self._database.writing() as connection:
-            take_turn(connection)
+        with self._database.writing(in_turn=True) as connection:
             ids = [change.id for change in changes]
             known = set(
                 connection.scalars(select(AlarmEventRow.id).where(AlarmEventRow.id.in_(ids)))
@@ -104,8 +102,7 @@ class AlarmStore:
 
     def keep(self, station_id: str, alarms: tuple[Alarm, ...]) -> None:
         """Write alarms as they are now, without an event: new words for the same state."""
-        with self._database.writing() as connection:
-            take_turn(connection)
+        with self._database.writing(in_turn=True) as connection:
             for alarm in alarms:
                 _upsert(connection, station_id, alarm)
 

@@ -5,18 +5,29 @@ SQLite is a file beside the station, PostgreSQL a server of the plant; the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Row,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from inspector.errors import NotMigrated, StorageError
@@ -28,6 +39,12 @@ SILENT_S = 10
 SHIPPED = PACKAGE / "_shipped" / "migrations"
 # two upgrades of one PostgreSQL database at a time would both create the tables
 _UPGRADE_LOCK = 0x696E7370
+_TURN_LOCK = 0x7265636F
+_POSTGRESQL_BEGINS = {
+    "read": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "write": "BEGIN",
+    "write in turn": f"BEGIN; SELECT pg_advisory_xact_lock({_TURN_LOCK})",
+}
 _REMEDY = "run `inspector db upgrade STATION.yaml`"
 
 
@@ -36,24 +53,48 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._writer = engine.execution_options(inspector_writes=True)
+        self._writer = engine.execution_options(inspector_begins="write")
+        self._in_turn = engine.execution_options(inspector_begins="write in turn")
+        self._alone = engine.execution_options(inspector_begins="never")
         self._shown = engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one moment of the database and writes nothing."""
-        with naming_the_database(self._shown), self.engine.connect() as connection:
+        with naming_the_database(self._shown), _begun(self.engine) as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, in_turn: bool = False) -> Iterator[Connection]:
         """Give a connection in a transaction: committed at the end, rolled back on an error.
 
-        On SQLite the lock is taken at the start, so that two writers wait for each other and never
-        meet halfway.
+        `in_turn` waits until no other station is between looking for a row and writing it. So `seq`
+        grows in commit order too, and a reader that continues after the last `seq` it saw misses
+        nothing. On SQLite, which has one writer, each waits so from the start.
         """
-        with naming_the_database(self._shown), self._writer.begin() as connection:
+        writer = self._in_turn if in_turn else self._writer
+        with naming_the_database(self._shown), _begun(writer) as connection:
             yield connection
+            connection.commit()
+
+    def alone(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Execute one statement, a transaction by itself, in one round trip; return its rows.
+
+        It is executed again where the server had dropped the connection, so twice must be as good
+        as once.
+        """
+        with naming_the_database(self._shown):
+            try:
+                return self._execute(statement)
+            except DBAPIError as exc:
+                if not exc.connection_invalidated:
+                    raise
+                return self._execute(statement)
+
+    def _execute(self, statement: Executable) -> Sequence[Row[Any]]:
+        with self._alone.connect() as connection:
+            found = connection.execute(statement)
+            return found.all() if found.returns_rows else ()
 
     def close(self) -> None:
         """Close every connection; the last one of a SQLite file folds its WAL back into it."""
@@ -100,7 +141,7 @@ def upgrade(url: str) -> str:
     configuration.set_main_option("script_location", str(migrations()).replace("%", "%%"))
     try:
         with naming_the_database(parsed.render_as_string(hide_password=True)):
-            writer = engine.execution_options(inspector_writes=True)
+            writer = engine.execution_options(inspector_begins="write")
             with writer.begin() as connection:
                 if connection.dialect.name == "postgresql":
                     connection.execute(
@@ -151,11 +192,11 @@ def _engine(url: URL) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
-        # a server that was restarted is noticed before a record is given to a dead connection
-        pool_pre_ping=True,
+        pool_timeout=BUSY_TIMEOUT_S,
         connect_args={
+            "autocommit": True,  # `_begin_postgresql` begins
             "connect_timeout": BUSY_TIMEOUT_S,
             # a server that vanished from the network is given up, not waited for half an hour
             "tcp_user_timeout": SILENT_S * 1000,
@@ -165,6 +206,46 @@ def _engine(url: URL) -> Engine:
             "options": f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_S}s",
         },
     )
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+@contextmanager
+def _begun(engine: Engine) -> Iterator[Connection]:
+    """Give a connection whose transaction has begun, and roll back what is not committed.
+
+    A server that was restarted is noticed by BEGIN, before anything is asked of a dead connection.
+    """
+    connection = engine.connect()
+    try:
+        try:
+            connection.begin()
+        except DBAPIError as exc:
+            if not exc.connection_invalidated:
+                raise
+            connection.close()
+            connection = engine.connect()
+            connection.begin()
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[None]:
+    """Have PostgreSQL take all that is executed in this context in one round trip.
+
+    Nothing can be read in it, not even a `rowcount`; what is refused is raised at its end.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except psycopg.Error as exc:  # of no statement that SQLAlchemy could name
+        raise DBAPIError.instance(None, None, exc, psycopg.Error) from exc
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -183,8 +264,15 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("inspector_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begins = connection.get_execution_options().get("inspector_begins", "read")
+    if begins != "never":
+        connection.exec_driver_sql("BEGIN" if begins == "read" else "BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    begins = connection.get_execution_options().get("inspector_begins", "read")
+    if begins != "never":
+        connection.exec_driver_sql(_POSTGRESQL_BEGINS[begins])
 
 
 def _require_head(engine: Engine) -> str:

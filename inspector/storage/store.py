@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, case, delete, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 from inspector.domain import Decision, Inspection, Reason, Verdict
 from inspector.errors import AlreadyReviewed, StorageError
-from inspector.storage.database import Database
+from inspector.storage.database import Database, pipelined
 from inspector.storage.recorded import clause_ids
 from inspector.storage.records import inspection_to_json, json_text
 from inspector.storage.rows import child_rows, inspection_row
@@ -25,8 +37,6 @@ from inspector.storage.schema import (
     ReviewRow,
     StationEventRow,
 )
-
-_TURN_LOCK = 0x7265636F
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,32 +83,21 @@ class Store:
         `needs_review` leaves any other open too. A part that is there already, by its id, is left
         as it is.
         """
-        with self._database.writing() as connection:
-            take_turn(connection)
-            known = connection.scalar(
-                select(InspectionRow.seq).where(InspectionRow.id == inspection.id)
-            )
+        with self._database.writing(in_turn=True) as connection:
+            known, newest = connection.execute(_SEQS, {"id": inspection.id}).one()
             if known is not None:
-                return known
-            seq = 1 + (connection.scalar(select(func.max(InspectionRow.seq))) or 0)
-            connection.execute(
-                insert(InspectionRow),
-                inspection_row(inspection, seq, needs_review=needs_review),
-            )
-            for table, rows in child_rows(inspection):
-                if rows:
-                    connection.execute(insert(table), rows)
-            connection.execute(
-                insert(OutboxRow),
-                {
-                    "seq": seq,
-                    "inspection_id": inspection.id,
-                    "station_id": inspection.station_id,
-                    "payload": json_text(_with_seq(inspection, seq)),
-                    "published": False,
-                },
-            )
-            _count(connection, inspection)
+                return int(known)
+            seq = 1 + (newest or 0)
+            with pipelined(connection):
+                connection.execute(
+                    insert(InspectionRow),
+                    inspection_row(inspection, seq, needs_review=needs_review),
+                )
+                for table, rows in child_rows(inspection):
+                    if rows:
+                        connection.execute(insert(table), rows)
+                connection.execute(insert(OutboxRow), _outbox_row(inspection, seq))
+                _count(connection, inspection)
         return seq
 
     def parts_since(self, moment: datetime, *, station_id: str) -> tuple[EarlierPart, ...]:
@@ -135,27 +134,41 @@ class Store:
             )
 
     def pending_outbox(
-        self, limit: int, *, station_id: str | None = None
+        self, limit: int, *, station_id: str | None = None, besides: Collection[int] = ()
     ) -> tuple[OutboxMessage, ...]:
-        """Return the oldest unpublished records, by seq; of one station where it is named."""
+        """Return the oldest unpublished records, by seq; of one station where it is named.
+
+        Those with a seq of `besides` are left out.
+        """
         asked = select(OutboxRow.__table__).where(~OutboxRow.published)
         if station_id is not None:
             asked = asked.where(OutboxRow.station_id == station_id)
-        with self._database.reading() as connection:
-            return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
+        if besides:
+            asked = asked.where(OutboxRow.seq.not_in(besides))
+        return self._messages(asked.order_by(OutboxRow.seq).limit(limit))
 
     def outbox_after(self, seq: int, *, station_id: str, limit: int) -> tuple[OutboxMessage, ...]:
         """Return records of a station with a seq above `seq`, published or not: a replay."""
         asked = select(OutboxRow.__table__).where(
             OutboxRow.station_id == station_id, OutboxRow.seq > seq
         )
-        with self._database.reading() as connection:
-            return _messages(connection, asked.order_by(OutboxRow.seq).limit(limit))
+        return self._messages(asked.order_by(OutboxRow.seq).limit(limit))
+
+    def _messages(self, asked: Executable) -> tuple[OutboxMessage, ...]:
+        return tuple(
+            OutboxMessage(
+                seq=row.seq,
+                inspection_id=row.inspection_id,
+                station_id=row.station_id,
+                payload=row.payload,
+            )
+            for row in self._database.alone(asked)
+        )
 
     def newest_seq(self) -> int:
         """Return the seq of the newest record of all stations, 0 where there is none."""
-        with self._database.reading() as connection:
-            return connection.scalar(select(func.max(InspectionRow.seq))) or 0
+        ((newest,),) = self._database.alone(select(func.max(InspectionRow.seq)))
+        return newest or 0
 
     def outbox_waiting(
         self, station_id: str, *, after_seq: int | None = None
@@ -177,10 +190,8 @@ class Store:
 
     def mark_published(self, seqs: tuple[int, ...]) -> None:
         """Note that the broker has acknowledged these records."""
-        if not seqs:
-            return
-        with self._database.writing() as connection:
-            connection.execute(
+        if seqs:
+            self._database.alone(
                 update(OutboxRow).where(OutboxRow.seq.in_(seqs)).values(published=True)
             )
 
@@ -226,8 +237,7 @@ class Store:
 
         Returns False where there is no row of that part (yet).
         """
-        with self._database.writing() as connection:
-            take_turn(connection)
+        with self._database.writing(in_turn=True) as connection:
             known = connection.scalar(
                 select(InspectionRow.id).where(InspectionRow.id == inspection_id)
             )
@@ -294,24 +304,13 @@ class Store:
 
     def register_model(self, name: str, kind: str, sha256: str, at: datetime) -> None:
         """Note a model that judges from now on; a known one is left as it is."""
-        with self._database.writing() as connection:
-            take_turn(connection)
+        with self._database.writing(in_turn=True) as connection:
             known = connection.scalar(select(ModelRow.name).where(ModelRow.sha256 == sha256))
             if known is None:
                 connection.execute(
                     insert(ModelRow),
                     {"sha256": sha256, "name": name, "kind": kind, "first_seen_at": at},
                 )
-
-
-def take_turn(connection: Connection) -> None:
-    """Wait until no other station is between looking for a row and writing it.
-
-    So `seq` grows in commit order too, and a reader that continues after the last `seq` it saw
-    misses nothing. SQLite has one writer anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN_LOCK})
 
 
 def _refuse_unseen_review(connection: Connection, inspection_id: UUID, seen: int) -> None:
@@ -333,42 +332,54 @@ def _with_seq(inspection: Inspection, seq: int) -> dict[str, Any]:
     return {"schema": record.pop("schema"), "seq": seq, **record}
 
 
-def _messages(connection: Connection, asked: Any) -> tuple[OutboxMessage, ...]:
-    return tuple(
-        OutboxMessage(
-            seq=row.seq,
-            inspection_id=row.inspection_id,
-            station_id=row.station_id,
-            payload=row.payload,
-        )
-        for row in connection.execute(asked)
-    )
+def _outbox_row(inspection: Inspection, seq: int) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "inspection_id": inspection.id,
+        "station_id": inspection.station_id,
+        "payload": json_text(_with_seq(inspection, seq)),
+        "published": False,
+    }
 
 
 def _count(connection: Connection, inspection: Inspection) -> None:
     total_ms = float(inspection.timings.total_ms)
-    key = {
-        "hour": inspection.triggered_at.replace(minute=0, second=0, microsecond=0),
-        "station_id": inspection.station_id,
-        "product": inspection.product,
-        "decision": inspection.verdict.decision.value,
-        "reason": inspection.verdict.reason.value,
-        "sent": inspection.sent_decision or "NONE",
-    }
-    # the caller holds the lock of the writer, so nobody inserts between these two
-    counted = connection.execute(
-        update(HourRow)
-        .filter_by(**key)
-        .values(
-            parts=HourRow.parts + 1,
-            total_ms_sum=HourRow.total_ms_sum + total_ms,
-            total_ms_max=case(
-                (HourRow.total_ms_max < total_ms, total_ms), else_=HourRow.total_ms_max
-            ),
-        )
+    connection.execute(
+        _COUNTING[connection.dialect.name],
+        {
+            "hour": inspection.triggered_at.replace(minute=0, second=0, microsecond=0),
+            "station_id": inspection.station_id,
+            "product": inspection.product,
+            "decision": inspection.verdict.decision.value,
+            "reason": inspection.verdict.reason.value,
+            "sent": inspection.sent_decision or "NONE",
+            "parts": 1,
+            "total_ms_sum": total_ms,
+            "total_ms_max": total_ms,
+        },
     )
-    if counted.rowcount == 0:
-        connection.execute(
-            insert(HourRow),
-            {**key, "parts": 1, "total_ms_sum": total_ms, "total_ms_max": total_ms},
-        )
+
+
+def _counting(insert_into: Callable[[Any], Any]) -> Executable:
+    """Return what adds a part to its hour, or begins one."""
+    counted = insert_into(HourRow)
+    added = counted.excluded
+    statement: Executable = counted.on_conflict_do_update(
+        index_elements=list(inspect(HourRow).primary_key),
+        set_={
+            "parts": HourRow.parts + added.parts,
+            "total_ms_sum": HourRow.total_ms_sum + added.total_ms_sum,
+            "total_ms_max": case(
+                (HourRow.total_ms_max < added.total_ms_max, added.total_ms_max),
+                else_=HourRow.total_ms_max,
+            ),
+        },
+    )
+    return statement
+
+
+_COUNTING = {"sqlite": _counting(sqlite.insert), "postgresql": _counting(postgresql.insert)}
+_SEQS = select(
+    select(InspectionRow.seq).where(InspectionRow.id == bindparam("id")).scalar_subquery(),
+    select(func.max(InspectionRow.seq)).scalar_subquery(),
+)

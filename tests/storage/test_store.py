@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
@@ -12,7 +13,7 @@ from sqlalchemy import delete, func, insert, select, update
 from storage_builders import NOON, part, ticket
 
 from inspector.domain import Decision, Reason, Timings, Verdict
-from inspector.errors import StorageError
+from inspector.errors import RecordRefused, StorageError
 from inspector.storage.database import Database, open_database
 from inspector.storage.recorded import Acknowledgement, recorded_part
 from inspector.storage.records import inspection_from_json
@@ -84,7 +85,7 @@ def test_a_part_that_does_not_fit_leaves_no_trace(database: Database, store: Sto
         connection.execute(delete(HourRow))
         taken = select(func.max(OutboxRow.seq) + 1).scalar_subquery()
         connection.execute(update(OutboxRow).values(seq=taken))
-    with pytest.raises(StorageError):
+    with pytest.raises(RecordRefused, match=r"unique|UNIQUE"):
         store.record(part())
     assert count(database, InspectionRow) == 1
     assert count(database, DefectRow) == 2
@@ -106,6 +107,12 @@ def test_published_records_are_pending_no_more_and_can_be_replayed(store: Store)
     assert [m.seq for m in store.pending_outbox(10)] == seqs[2:]
     assert [m.seq for m in store.pending_outbox(1)] == [seqs[2]]
     assert [m.seq for m in store.outbox_after(seqs[0], station_id="s1", limit=2)] == seqs[1:3]
+
+
+def test_what_is_under_way_is_not_pending(store: Store):
+    seqs = [store.record(part()) for _ in range(4)]
+    assert [m.seq for m in store.pending_outbox(2, besides=seqs[:2])] == seqs[2:]
+    assert [m.seq for m in store.pending_outbox(2, besides=())] == seqs[:2]
 
 
 def test_a_station_publishes_only_its_own_records(store: Store):
@@ -255,11 +262,31 @@ def test_writers_at_the_same_time_lose_nothing_and_share_no_seq(url: str):
     database.close()
 
 
-def test_a_server_that_dropped_its_connections_gets_the_next_part(postgresql):
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.record(part()),
+        lambda store: store.pending_outbox(1),
+        lambda store: store.mark_published((1,)),
+        lambda store: store.outbox_waiting("s1"),
+    ],
+    ids=["record", "pending", "mark", "waiting"],
+)
+def test_a_server_that_dropped_its_connections_is_asked_again(
+    postgresql, ask: Callable[[Store], object]
+):
     database = open_database(postgresql.create(like=postgresql.migrated))
     store = Store(database)
     store.record(part())
     postgresql.drop_connections(database)
-    store.record(part())
-    assert count(database, InspectionRow) == 2
+    ask(store)
     database.close()
+
+
+def test_a_reader_sees_one_moment_while_others_write(database: Database, store: Store):
+    with database.reading() as connection:
+        before = connection.scalar(select(func.count()).select_from(InspectionRow))
+        store.record(part())
+        after = connection.scalar(select(func.count()).select_from(InspectionRow))
+    assert (before, after) == (0, 0)
+    assert count(database, InspectionRow) == 1
