@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from edge.mqtt import Link, Message, Receipt
+from edge.queues import taken
 from edge.supervision import Turn
 from edge.units import NS_PER_S
 from inspector.errors import StorageError
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 5.0
 COUNT_EVERY_S = 5.0
 WINDOW = 10  # messages in flight; below every broker's receive maximum known (Mosquitto: 20)
+MARK_WITHIN_S = 0.1  # after its PUBACK: one statement marks those of so long
 PRUNE_AT_ONCE = 500  # some 10 ms of the database's one writer
 PRUNE_EVERY_S, PRUNE_ON_S = 60.0, 1.0  # the latter while more is old
 REPLAYS_MAX = 8  # asked for and not yet begun
@@ -77,6 +78,9 @@ class Outbox:
         self._clock_ns = clock_ns
         self._in_flight: dict[int, int | None] = {}  # seq by token; None for a replay
         self._fresh: set[int] = set()
+        self._has_news = True  # something may be pending that is not under way
+        self._delivered: set[int] = set()  # and not marked yet
+        self._mark_at_ns: int | None = None
         self._replays: deque[Replay] = deque()
         self._reconnects = link.reconnects
         self._counted_ns: int | None = None
@@ -90,6 +94,7 @@ class Outbox:
         """Note that a record is committed, and publish soon. Any thread may call."""
         if self._link.is_up:
             self._fresh.add(seq)
+        self._has_news = True
         self._link.receipts.put(None)
 
     def replay(self, asked: Replay) -> bool:
@@ -103,12 +108,14 @@ class Outbox:
     def run(self, turn: Turn) -> None:
         """Publish until `stop`: the body of the outbox thread."""
         retry_s = RETRY_FIRST_S
-        self._in_flight.clear()  # what a stuck thread had sent is sent again
+        self._begin_anew()  # what a stuck thread had sent is sent again
         while not self._stopping.is_set() and not turn.ended():
-            receipts = self._receipts(wait_s=1.0)
+            wait_s = MARK_WITHIN_S if self._delivered else 1.0
+            receipts = tuple(taken(self._link.receipts, wait_s=wait_s))
             try:
                 with turn.work("the outbox"):
-                    self._mark(receipts)
+                    self._read(receipts)
+                    self._mark()
                     self._publish(turn)
                     self._publish_replays(turn)
                     self._count()
@@ -116,8 +123,11 @@ class Outbox:
                 retry_s = RETRY_FIRST_S
             except StorageError as exc:
                 log.warning("outbox: %s", exc)
+                self._has_news = True
                 self._stopping.wait(retry_s)
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
+        if not turn.ended():
+            self._mark_the_last(turn)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -131,24 +141,16 @@ class Outbox:
         """Return how long the oldest record waits, from its trigger; as of the last count."""
         return self.waiting.age_s(datetime.now(UTC))
 
-    def _receipts(self, *, wait_s: float) -> list[Receipt]:
-        found = []
-        try:
-            receipt = self._link.receipts.get(timeout=wait_s)
-            while True:
-                if receipt is not None:
-                    found.append(receipt)
-                receipt = self._link.receipts.get_nowait()
-        except queue.Empty:
-            return found
+    def _begin_anew(self) -> None:
+        self._in_flight.clear()
+        self._has_news = True
 
-    def _mark(self, receipts: list[Receipt]) -> None:
+    def _read(self, receipts: tuple[Receipt, ...]) -> None:
         if not self._link.is_up or self._link.reconnects != self._reconnects:
             # a new connection knows nothing of what the old one was sent
             self._reconnects = self._link.reconnects
-            self._in_flight.clear()
+            self._begin_anew()
             self._fresh.clear()
-        delivered = []
         for receipt in receipts:
             if receipt.token not in self._in_flight:
                 continue
@@ -156,26 +158,54 @@ class Outbox:
             if seq is None:
                 continue
             if receipt.delivered:
-                delivered.append(seq)
+                self._delivered.add(seq)
                 self._fresh.discard(seq)
             else:
                 self.refused += 1
+                self._has_news = True
                 log.error("record %s: the broker refused it: %s", seq, receipt.detail)
                 self._stopping.wait(RETRY_FIRST_S)
-        self._store.mark_published(tuple(delivered))
+
+    def _mark(self) -> None:
+        """Mark what the broker has, a few at a time: each time costs the database a sync."""
+        if not self._delivered:
+            return
+        now_ns = self._clock_ns()
+        if self._mark_at_ns is None:
+            self._mark_at_ns = now_ns + int(MARK_WITHIN_S * NS_PER_S)
+        if now_ns >= self._mark_at_ns or len(self._delivered) >= WINDOW:
+            self._mark_now()
+
+    def _mark_now(self) -> None:
+        delivered = tuple(self._delivered)
+        self._store.mark_published(delivered)
+        self._delivered.difference_update(delivered)
+        self._mark_at_ns = None
+
+    def _mark_the_last(self, turn: Turn) -> None:
+        try:
+            with turn.work("the outbox"):
+                self._mark_now()
+        except StorageError as exc:
+            log.warning("outbox: %s", exc)
 
     def _publish(self, turn: Turn) -> None:
-        if turn.ended() or not self._link.is_up or len(self._in_flight) >= WINDOW:
+        room = WINDOW - len(self._in_flight)
+        if turn.ended() or not self._link.is_up or room <= 0 or not self._has_news:
             return
-        waiting = self._store.pending_outbox(WINDOW, station_id=self._station_id)
+        self._has_news = False
+        under_way = {seq for seq in self._in_flight.values() if seq is not None}
+        waiting = self._store.pending_outbox(
+            room, station_id=self._station_id, besides=under_way | self._delivered
+        )
         if turn.ended():
             return  # the database answers late: another thread has sent these
-        under_way = set(self._in_flight.values())
         for message in waiting:
-            if message.seq in under_way:
-                continue
             if not self._send(message, seq=message.seq, replayed=message.seq not in self._fresh):
+                self._has_news = True
                 return
+        if len(waiting) == room:
+            self._has_news = True  # there may be more
 
     def _publish_replays(self, turn: Turn) -> None:
         """Send the next of what was asked for, behind what is new."""
@@ -232,6 +262,8 @@ class Outbox:
             records, oldest_at = self._store.outbox_waiting(self._station_id)
             self.waiting = Waiting(records=records, oldest_at=oldest_at)
             self._counted_ns = now_ns
+            if records:
+                self._has_news = True  # whoever wrote them
 
 
 def _with_replayed(payload: str, replayed: bool) -> bytes:

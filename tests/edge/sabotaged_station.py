@@ -107,8 +107,8 @@ def stir_the_stream() -> None:
     """Records leave newest first."""
     pending = Store.pending_outbox
 
-    def backwards(self: Store, limit: int, *, station_id: str | None = None) -> Any:
-        return tuple(reversed(pending(self, limit, station_id=station_id)))
+    def backwards(self: Store, limit: int, **more: Any) -> Any:
+        return tuple(reversed(pending(self, limit, **more)))
 
     Store.pending_outbox = backwards  # type: ignore[method-assign]
 

@@ -6,7 +6,7 @@ import json
 import queue
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_a_record_waits_until_the_broker_has_it(store: Store, link: FakeLink, ou
     link.acknowledge(token)
     outbox.recorded(store.record(passed_part("r2")))
     link.next_record()
-    assert [message.seq for message in store.pending_outbox(10)] == [2]
+    await_that(lambda: [message.seq for message in store.pending_outbox(10)] == [2])
 
 
 def test_a_refused_record_is_sent_again(store: Store, link: FakeLink, outbox: Outbox):
@@ -116,8 +116,7 @@ def test_records_go_out_in_order_and_only_a_few_at_a_time(
     store: Store, link: FakeLink, outbox: Outbox
 ):
     for number in range(25):
-        store.record(passed_part(f"r{number}"))
-    link.receipts.put(None)
+        outbox.recorded(store.record(passed_part(f"r{number}")))
     seen = []
     tokens = []
     for _ in range(10):
@@ -133,7 +132,57 @@ def test_records_go_out_in_order_and_only_a_few_at_a_time(
         seen.append(record["seq"])
         link.acknowledge(token)
     assert seen == list(range(1, 26))
-    assert outbox is not None
+
+
+class CountingStore:
+    """A store that notes what the outbox asks of its database."""
+
+    def __init__(self, store: Store) -> None:
+        self.found: list[int] = []
+        self.marked: list[set[int]] = []
+        self._store = store
+
+    def pending_outbox(
+        self, limit: int, *, station_id: str, besides: Collection[int] = ()
+    ) -> tuple[OutboxMessage, ...]:
+        pending = self._store.pending_outbox(limit, station_id=station_id, besides=besides)
+        self.found += [message.seq for message in pending]
+        return pending
+
+    def mark_published(self, seqs: tuple[int, ...]) -> None:
+        if seqs:
+            self.marked.append(set(seqs))
+        self._store.mark_published(seqs)
+
+    def outbox_waiting(self, station_id: str) -> tuple[int, datetime | None]:
+        return self._store.outbox_waiting(station_id)
+
+
+def test_a_record_is_read_once_and_ten_are_marked_at_once_the_last_at_the_end(
+    store: Store, link: FakeLink
+):
+    counting = CountingStore(store)
+    outbox = Outbox(
+        store=counting,  # type: ignore[arg-type]
+        link=link,  # type: ignore[arg-type]
+        topic="qc/line1/record",
+        station_id="line1",
+        clock_ns=lambda: 0,  # so that no mark is due for its age
+    )
+    thread = threading.Thread(target=outbox.run, args=(Turn(Stage("outbox", limit_s=10)),))
+    thread.start()
+    for seqs in (range(1, 11), range(11, 14)):
+        for number in seqs:
+            outbox.recorded(store.record(passed_part(f"r{number}")))
+        for _ in seqs:
+            token, _record = link.next_record()
+            link.acknowledge(token)
+        await_that(lambda: bool(counting.marked))
+    outbox.stop()
+    thread.join(WAIT_S)
+    assert counting.found == list(range(1, 14))
+    assert counting.marked == [set(range(1, 11)), set(range(11, 14))]
+    assert outbox.is_empty()
 
 
 def test_records_are_sent_again_to_whoever_asks(store: Store, link: FakeLink, outbox: Outbox):
@@ -194,8 +243,10 @@ class SlowStore:
         self._store = store
         self._taken_over = taken_over
 
-    def pending_outbox(self, limit: int, *, station_id: str) -> tuple[OutboxMessage, ...]:
-        found = self._store.pending_outbox(limit, station_id=station_id)
+    def pending_outbox(
+        self, limit: int, *, station_id: str, besides: Collection[int]
+    ) -> tuple[OutboxMessage, ...]:
+        found = self._store.pending_outbox(limit, station_id=station_id, besides=besides)
         self._taken_over()
         return found
 
