@@ -342,8 +342,6 @@ class Recorder:
         self._recorded(seq)
         if (early := self._without_row.get(inspection.id)) is not None:
             self._record_acknowledgement(early, turn)
-            if not turn.ended():  # else the next thread records the part again, and this with it
-                self._without_row.pop(inspection.id, None)
 
     def _forget(self, inspection_id: UUID) -> None:
         """Remove a ticket that has its row; what refuses now is removed after a good look."""
@@ -369,7 +367,9 @@ class Recorder:
                     return
                 self._hurry.wait(retry_s)
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
-        if not has_row and not turn.ended():
+        if has_row:
+            self._without_row.pop(acknowledged.id, None)
+        elif not turn.ended():
             while len(self._without_row) >= EARLY_ACKNOWLEDGEMENTS:
                 del self._without_row[next(iter(self._without_row))]
             self._without_row[acknowledged.id] = acknowledged
