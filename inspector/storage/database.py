@@ -43,7 +43,9 @@ _TURN_LOCK = 0x7265636F
 _POSTGRESQL_BEGINS = {
     "read": "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "write": "BEGIN",
-    "write in turn": f"BEGIN; SELECT pg_advisory_xact_lock({_TURN_LOCK})",
+    # a client that is gone without a word must not keep the turn for hours
+    "write in turn": f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{SILENT_S}s'; "
+    f"SELECT pg_advisory_xact_lock({_TURN_LOCK})",
 }
 _REMEDY = "run `inspector db upgrade STATION.yaml`"
 

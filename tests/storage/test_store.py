@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from storage_builders import NOON, part, ticket
 
 from inspector.domain import Decision, Reason, Timings, Verdict
@@ -280,6 +280,16 @@ def test_a_server_that_dropped_its_connections_is_asked_again(
     store.record(part())
     postgresql.drop_connections(database)
     ask(store)
+    database.close()
+
+
+def test_a_server_waits_ten_seconds_for_whoever_has_its_turn_and_no_reader(postgresql):
+    database = open_database(postgresql.create(like=postgresql.migrated))
+    limit = text("SHOW idle_in_transaction_session_timeout")
+    with database.writing(in_turn=True) as connection:
+        assert connection.scalar(limit) == "10s"
+    with database.reading() as connection:
+        assert connection.scalar(limit) == "0"
     database.close()
 
 
