@@ -5,12 +5,10 @@ It is as careful as a PLC should be: no trigger without `Ready` and a fresh hear
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import time
 from collections.abc import Callable
 
-from edge import messages
+from edge import alarm_messages, messages
 from edge.mqtt import Link, Message
 from edge.proof.fuzz import said_in
 from edge.proof.ledger import Asked, Ledger, now_at
@@ -24,6 +22,7 @@ from edge.proof.plant import (
     is_good,
     part_id,
 )
+from edge.queues import taken
 from edge.units import NS_PER_MS, NS_PER_S
 from inspector.errors import BrokerError
 from inspector.settings import MqttSettings
@@ -35,7 +34,17 @@ READY_WITHIN_S = 90.0
 HEARTBEAT_FRESH_S = 3.0
 WARM_UP = 20  # triggers before memory is looked at for the first time
 NETWORK_EVERY = 40  # parts; a picture of that camera takes 0.2 s
-ALARM_STATES = f"{BASE}/alarm/"
+ALARM_STATES = f"{BASE}/{alarm_messages.ALARM}/"
+HEARD = (  # what a station says; its own words would only keep the PLC from these
+    messages.STATE,
+    messages.HEARTBEAT,
+    messages.HEALTH,
+    messages.ACCEPTED,
+    messages.RESULT,
+    messages.REJECTED,
+    messages.RECORD,
+    f"{alarm_messages.ALARM}/+",
+)
 UNACKNOWLEDGED_MAX = 500
 
 
@@ -47,7 +56,7 @@ class Line:
         self.link = Link(
             MqttSettings(port=plant.port, keepalive_s=KEEPALIVE_S),
             client_id="proof-plc",
-            subscribe=(f"{BASE}/#",),
+            subscribe=tuple(f"{BASE}/{topic}" for topic in HEARD),
         )
         self.copies = 1
         self.burst = 1
@@ -126,14 +135,11 @@ class Line:
 
     def read(self, *, wait_s: float) -> None:
         """Enter all that arrived; wait so long for the first of it."""
-        with contextlib.suppress(queue.Empty):
-            arrival = self.link.arrivals.get(timeout=wait_s)
-            while True:
-                if arrival.topic.startswith(ALARM_STATES):
-                    alarm = arrival.topic.removeprefix(ALARM_STATES)
-                    self.alarms_heard[alarm] = self.alarms_heard.get(alarm, 0) + 1
-                self.ledger.read(arrival)
-                arrival = self.link.arrivals.get_nowait()
+        for arrival in taken(self.link.arrivals, wait_s=wait_s):
+            if arrival.topic.startswith(ALARM_STATES):
+                alarm = arrival.topic.removeprefix(ALARM_STATES)
+                self.alarms_heard[alarm] = self.alarms_heard.get(alarm, 0) + 1
+            self.ledger.read(arrival)
 
     # --- what is sent -------------------------------------------------------------------------
 
@@ -154,11 +160,8 @@ class Line:
         if self.link.reconnects != self._reconnects:
             self._reconnects = self.link.reconnects
             self._unacknowledged.clear()  # of the old connection nothing is acknowledged any more
-        with contextlib.suppress(queue.Empty):
-            while True:
-                receipt = self.link.receipts.get_nowait()
-                if receipt is not None:
-                    self._unacknowledged.discard(receipt.token)
+        for receipt in taken(self.link.receipts):
+            self._unacknowledged.discard(receipt.token)
         return len(self._unacknowledged)
 
     def _send_burst(self) -> None:
