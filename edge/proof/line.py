@@ -29,7 +29,7 @@ from inspector.settings import MqttSettings
 
 TAKT_MS = 40
 SERVER_TAKT_MS = 120  # with a database server, to which a part is some forty round trips
-OPEN_MAX = 16
+OPEN_MAX = 4
 READY_WITHIN_S = 90.0
 HEARTBEAT_FRESH_S = 3.0
 WARM_UP = 20  # triggers before memory is looked at for the first time
