@@ -135,12 +135,13 @@ def test_records_go_out_in_order_and_only_a_few_at_a_time(
 
 
 class CountingStore:
-    """A store that notes what the outbox asks of its database."""
+    """A store that notes what the outbox asks of its database, which refuses so many marks."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, refuses: int = 0) -> None:
         self.found: list[int] = []
         self.marked: list[set[int]] = []
         self._store = store
+        self._refuses = refuses
 
     def pending_outbox(
         self, limit: int, *, station_id: str, besides: Collection[int] = ()
@@ -150,6 +151,9 @@ class CountingStore:
         return pending
 
     def mark_published(self, seqs: tuple[int, ...]) -> None:
+        if seqs and self._refuses:
+            self._refuses -= 1
+            raise StorageError("the database is away")
         if seqs:
             self.marked.append(set(seqs))
         self._store.mark_published(seqs)
@@ -183,6 +187,22 @@ def test_a_record_is_read_once_and_ten_are_marked_at_once_the_last_at_the_end(
     assert counting.found == list(range(1, 14))
     assert counting.marked == [set(range(1, 11)), set(range(11, 14))]
     assert outbox.is_empty()
+
+
+def test_a_record_is_not_sent_again_because_its_mark_was_refused(store: Store, link: FakeLink):
+    counting = CountingStore(store, refuses=2)
+    outbox = Outbox(store=counting, link=link, topic="qc/line1/record", station_id="line1")  # type: ignore[arg-type]
+    thread = threading.Thread(target=outbox.run, args=(Turn(Stage("outbox", limit_s=10)),))
+    thread.start()
+    outbox.recorded(store.record(passed_part("r1")))
+    token, _record = link.next_record()
+    link.acknowledge(token)
+    await_that(lambda: not store.pending_outbox(1))
+    outbox.stop()
+    thread.join(WAIT_S)
+    assert counting.marked == [{1}]
+    assert counting.found == [1]
+    assert link.published.empty()
 
 
 def test_records_are_sent_again_to_whoever_asks(store: Store, link: FakeLink, outbox: Outbox):
