@@ -28,7 +28,7 @@ from inspector.errors import BrokerError
 from inspector.settings import MqttSettings
 
 TAKT_MS = 40
-SERVER_TAKT_MS = 120  # with a database server, to which a part is some forty round trips
+SERVER_TAKT_MS = 120  # with a database server, which shares the machine with all the others
 OPEN_MAX = 4
 READY_WITHIN_S = 90.0
 HEARTBEAT_FRESH_S = 3.0

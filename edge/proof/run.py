@@ -125,7 +125,8 @@ class Proof:
             if time.monotonic() - asked_at > ASK_AGAIN_S:
                 asked_at = time.monotonic()
                 ledger.replayed_from = missing[0]
-                order = messages.ReplayOrder(after_seq=missing[0] - 1, limit=100_000)
+                after_seq = missing[0] - 1
+                order = messages.ReplayOrder(after_seq=after_seq, limit=missing[-1] - after_seq)
                 self._line.say(f"{BASE}/{messages.REPLAY}", messages.encode_command(order))
             while time.monotonic() < settles_until:
                 self._line.cycle(may_trigger=False)
