@@ -1,19 +1,42 @@
 """README says what there is: commands, reasons, settings, exit codes, topics."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
+import jsonschema
 import pytest
 import typer
 
 from edge import messages
 from edge.proof.faults import KINDS
-from inspector import alarm_settings, errors, settings
+from inspector import errors, settings
+from inspector.alarm_settings import AlarmRule, AlarmSettings, PlcAlertSettings
 from inspector.cli import app, cameras_app, db_app, evaluate_app, train_app
 from inspector.domain import Reason
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SETTINGS = (ROOT / "configs/README.md").read_text()
+SCHEMAS = Path(messages.__file__).parent / "schemas"
+TABLES = {
+    "## Station": settings.StationSettings,
+    "## A camera: `cameras`": settings.CameraSettings,
+    "## Broker: `mqtt`": settings.MqttSettings,
+    "## Sparkplug: `mqtt.sparkplug`": settings.SparkplugSettings,
+    "## Alarms: `alarms`": AlarmSettings,
+    "### An entry of `own`, and of `plc` too": AlarmRule,
+    "### What only an entry of `plc` has": PlcAlertSettings,
+    "## Recipe": settings.RecipeSettings,
+    "## Detector: `detector`": settings.DetectorSettings,
+    "## Registration: `registration`": settings.RegistrationSettings,
+    "## Frame: `frame`": settings.FrameSettings,
+    "## A zone: `zones`": settings.ZoneSettings,
+    "## A text field: `text_fields`": settings.TextFieldSettings,
+    "## Standard": settings.StandardSettings,
+    "## A clause: `clauses`": settings.ClauseSettings,
+}
 
 
 def command_names():
@@ -56,26 +79,37 @@ def test_every_reason_says_what_to_do(reason):
     assert len(row.group(2).strip()) > 10
 
 
+@pytest.mark.parametrize(("heading", "tree"), list(TABLES.items()))
+def test_the_table_of_settings_has_the_keys_that_there_are(heading, tree):
+    section = SETTINGS.partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    listed = re.findall(r"^\| `(\w+)` \| (.+?) \|", section, flags=re.MULTILINE)
+    common = AlarmRule.model_fields if tree is PlcAlertSettings else {}
+    fields = {name: field for name, field in tree.model_fields.items() if name not in common}
+    assert [name for name, _ in listed] == list(fields)
+    required = {name for name, default in listed if default == "required"}
+    assert required == {name for name, field in fields.items() if field.is_required()}
+
+
 @pytest.mark.parametrize(
-    "tree",
-    [
-        settings.StationSettings,
-        settings.CameraSettings,
-        settings.MqttSettings,
-        settings.SparkplugSettings,
-        alarm_settings.AlarmSettings,
-        alarm_settings.AlarmRule,
-        alarm_settings.PlcAlertSettings,
-        settings.RecipeSettings,
-        settings.DetectorSettings,
-        settings.FrameSettings,
-        settings.StandardSettings,
-        settings.ClauseSettings,
-    ],
+    ("topic", "payload"),
+    re.findall(r"^([a-z/.]+) +(\{.+\})$", README, flags=re.MULTILINE),
 )
-def test_every_setting_is_named(tree):
-    for name in tree.model_fields:
-        assert re.search(rf"[`\s]{name}[`\s]", README), f"{tree.__name__}.{name}"
+def test_every_payload_shown_keeps_to_the_contract(topic, payload):
+    name = {"cmd/alarm": "alarm_command", "alarm/plc.guard": "alarm"}.get(topic)
+    schema = json.loads((SCHEMAS / f"{name or topic.rpartition('/')[2]}.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads(payload))
+
+
+def test_a_payload_of_every_topic_of_a_plc_is_shown():
+    shown = set(re.findall(r"^([a-z/.]+) +\{", README, flags=re.MULTILINE))
+    wanted = {path.stem for path in SCHEMAS.glob("*.json")} - {
+        "record",
+        "selftest",
+        "sparkplug",
+        "alarm",
+        "alarm_command",
+    }
+    assert {topic.rpartition("/")[2] for topic in shown} >= wanted | {"alarm", "plc.guard"}
 
 
 def test_every_exit_code_is_explained():
