@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -49,6 +49,7 @@ from inspector.domain import (
     TextCheck,
 )
 from inspector.errors import SettingsError
+from inspector.mistakes import did_you_mean, worded
 from inspector.printable import printable
 from inspector.reading import from_line
 from inspector.settings_file import SettingsFile, read_settings_file
@@ -102,7 +103,11 @@ class ClauseSettings(Settings):
     @field_validator("line")
     @classmethod
     def _line_says_a_check(cls, line: str | None) -> str | None:
-        if line is not None and from_line(line) is None:
+        try:
+            says_none = line is not None and from_line(line) is None
+        except ValueError as exc:
+            raise ValueError(f"{exc}; `inspector standard read` proposes lines") from exc
+        if says_none:
             raise ValueError("expected a check, found 'no check'; leave the line out")
         return line
 
@@ -665,19 +670,28 @@ def _disagreements(settings: RecipeSettings, standard: Standard) -> Iterator[str
                     yield f"{expected} a detector in the recipe, found none"
                 for zone in (check.inside, check.outside):
                     if zone is not None and zone not in zones:
-                        yield f"{expected} a zone of the recipe, found {zone!r}"
+                        yield (
+                            f"{expected} a zone of the recipe, found {zone!r}"
+                            f"{did_you_mean(zone, zones)}"
+                        )
                 measured = check.larger_than_mm is not None or check.total_at_most_mm is not None
                 if measured and settings.px_per_mm is None:
                     yield f"{expected} px_per_mm in the recipe, found none for a size in mm"
             case TextCheck() | DateCheck() as check:
                 if check.field not in fields:
-                    yield f"{expected} a text field of the recipe, found {check.field!r}"
+                    yield (
+                        f"{expected} a text field of the recipe, found {check.field!r}"
+                        f"{did_you_mean(check.field, fields)}"
+                    )
             case CodeCheck() as check:
                 if not settings.read_codes:
                     yield f"{expected} read_codes: true in the recipe, found it off"
                 for symbology in check.symbologies:
                     if symbology_key(symbology) not in KINDS:
-                        yield f"{expected} a known symbology like EAN-13, found {symbology!r}"
+                        yield (
+                            f"{expected} a known symbology like EAN-13, found {symbology!r}"
+                            f"{did_you_mean(symbology, KINDS)}"
+                        )
             case None:
                 continue
             case _:
@@ -715,7 +729,10 @@ def _find(folder: str, name: str) -> Path:
             return path
     known = sorted({p.stem for place in places for p in place.glob("*.yaml")})
     raise SettingsError(
-        (f"{name}: expected one of {folder} {', '.join(known) or '(none found)'}, or a path",)
+        (
+            f"{name}: expected one of {folder} {', '.join(known) or '(none found)'}, or a path"
+            f"{did_you_mean(name, known)}",
+        )
     )
 
 
@@ -727,19 +744,7 @@ def _validated(file: SettingsFile, kind: type[_S]) -> _S:
         for error in exc.errors():
             if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
                 continue  # short only because its items, reported themselves, were dropped
-            mistakes.append(file.mistake(tuple(error["loc"]), _worded(error)))
+            mistakes.append(file.mistake(tuple(error["loc"]), worded(error, kind)))
     if mistakes:
         raise SettingsError(tuple(mistakes))
     return settings
-
-
-def _worded(error: Any) -> str:
-    match error["type"]:
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            return "unknown key; check its spelling or remove it"
-        case "missing" | "missing_keyword_only_argument":
-            return "expected this key, found none"
-        case "value_error":
-            return str(error["ctx"]["error"])
-    found = repr(error["input"])
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, found {found[:80]}"

@@ -22,6 +22,7 @@ from inspector.errors import SettingsError
 
 Location = tuple[str | int, ...]
 
+_KEY = "[key]"  # pydantic's mark where a mapping's key itself is wrong
 _NOT_PLAIN = {yaml.AliasToken: "an alias (*name)", yaml.TagToken: "a tag (!name)"}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _URL_PASSWORD = re.compile(r"[^:/]+://[^:/@]*:([^@]*)@|[?&]password=([^&]*)")
@@ -46,7 +47,7 @@ class SettingsFile:
         A key that the file lacks is reported at the nearest one above it.
         """
         known = self._known(location)
-        key = ".".join(known) or "(file)"
+        key = ".".join(part for part in known if part != _KEY) or "(file)"
         while known not in self.lines:
             known = known[:-1]
         return f"{self.path}:{self.lines[known][0]}: {key}: {what}"
@@ -80,9 +81,13 @@ def read_settings_file(path: Path) -> SettingsFile:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
+        # a key without its colon is noticed on the line after it
+        at_start = getattr(exc, "context", None) == "while scanning a simple key"
+        mark = getattr(exc, "context_mark" if at_start else "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         problem = getattr(exc, "problem", None) or "not YAML"
+        if r"\t" in problem:
+            problem += "; indent with spaces"
         raise SettingsError((f"{path}:{line}: expected YAML: {problem}",)) from exc
     except ValueError as exc:  # 2026-13-45 has the shape of a date, so YAML takes it for one
         raise SettingsError((f"{path}: expected YAML: {exc}; put the value in quotes",)) from exc

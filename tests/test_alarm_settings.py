@@ -71,7 +71,7 @@ def test_numbers_may_stand_for_words_where_yaml_reads_numbers(tmp_path: Path):
         ("plc: [{name: p}]", "plc.0.filter: expected this key"),
         ("plc: [{name: p, filter: a}, {name: p, filter: b}]", "found twice: p"),
         ("plc: [{name: camera_lost, filter: a}]", "other than the station's own"),
-        ("yield_limit: 2", "less than or equal to 1"),
+        ("yield_limit: 2", "expected at most 1"),
         ("colour: red", "unknown key"),
     ],
 )

@@ -6,9 +6,16 @@ from textwrap import dedent
 import pytest
 from sqlalchemy import make_url
 
+from inspector.alarm_settings import PlcAlertSettings
 from inspector.domain import CodeCheck, DefectCheck
 from inspector.errors import SettingsError
+from inspector.mistakes import PATTERNS
 from inspector.settings import (
+    CameraSettings,
+    ClauseSettings,
+    SparkplugSettings,
+    StationSettings,
+    TextFieldSettings,
     load_recipe,
     load_standard,
     load_station,
@@ -109,6 +116,103 @@ def test_an_unknown_key_is_called_unknown():
     assert mistakes_of_station(STATION + "colour: blue\n") == (
         "s.yaml:8: colour: unknown key; check its spelling or remove it",
     )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ("deadlineMs: 800", "s.yaml:8: deadlineMs: unknown key; did you mean 'deadline_ms'?"),
+        ("mqtt: {hots: a}", "s.yaml:8: mqtt.hots: unknown key; did you mean 'host'?"),
+        ("ack_within_ms: 3", "s.yaml:8: ack_within_ms: unknown key; it belongs under mqtt"),
+        ("alarms: {plc: [{name: a, filtre: b}]}", "unknown key; did you mean 'filter'?"),
+        ("group: area2", "s.yaml:8: group: unknown key; it belongs under mqtt.sparkplug"),
+        (
+            "deadline_ms: 800 ms",
+            "s.yaml:8: deadline_ms: expected a whole number, found '800 ms'; write the number "
+            "alone, the key names its unit",
+        ),
+        ("queue_size: 0", "s.yaml:8: queue_size: expected at least 1, found 0"),
+        ("mqtt: {port: 99999}", "s.yaml:8: mqtt.port: expected at most 65535, found 99999"),
+        ("mqtt: {tls: maybe}", "s.yaml:8: mqtt.tls: expected true or false, found 'maybe'"),
+        (
+            "mqtt:",
+            "s.yaml:8: mqtt: expected keys and values, found nothing; remove it, or write its "
+            "keys below it, indented",
+        ),
+        (
+            "log_format: jsn",
+            "s.yaml:8: log_format: expected 'text' or 'json', found 'jsn'; did you mean 'json'?",
+        ),
+        ("alarms: {own: {camera_lst: {effect: hold}}}", "did you mean 'camera_lost'?"),
+        ("mqtt: {sparkplug: {group: a/b}}", "expected 1 to 64 characters other than '+', '#'"),
+    ],
+)
+def test_a_typical_mistake_of_a_station_says_what_to_do(wrong, expected):
+    found = mistakes_of_station(f"{STATION}{wrong}\n")
+    assert any(expected in mistake for mistake in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("recipes: [pcb]", "recipes: pcb"), "expected a list, found 'pcb'; write [pcb]"),
+        (("  - id: top\n    folder", "  id: top\n  folder"), "begin each entry with '- '"),
+        (("records: records", "records:"), "s.yaml:3: records: expected a path, found nothing"),
+        (("records: records", "records records"), "s.yaml:3: expected YAML: could not find"),
+    ],
+)
+def test_a_typical_slip_of_yaml_says_what_to_do(change, expected):
+    assert change[0] in STATION
+    (found,) = mistakes_of_station(STATION.replace(*change))
+    assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        ("{kind: defect, labels: [a]}", "expected kind: defects or text or code or date, found"),
+        ("{kind: defect, labels: [a]}", "did you mean 'defects'?"),
+        ("{labels: [a]}", "expected kind: defects or text or code or date, found none"),
+        ("{kind: defects, labels: dent}", "expected a list, found 'dent'; write [dent]"),
+        ("{kind: date, field: f, min_days: 3}", "min_days: unknown key; did you mean 'min_days_l"),
+        ("{kind: defects, labels: [a], mesure: width}", "unknown key; did you mean 'measure'?"),
+    ],
+)
+def test_a_typical_mistake_of_a_check_says_what_to_do(check, expected):
+    (found,) = mistakes_of_standard(
+        f"title: Plates\nclauses:\n  - {{id: P1, text: A clause., check: {check}}}\n"
+    )
+    assert expected in found
+
+
+def test_a_line_that_is_no_check_says_who_proposes_lines():
+    (found,) = mistakes_of_standard(
+        "title: Plates\nclauses:\n  - {id: P1, text: A clause., line: 'dents = 0'}\n"
+    )
+    assert "`inspector standard read` proposes lines" in found
+
+
+def patterns(tree):
+    for field in tree.model_fields.values():
+        found = (getattr(rule, "pattern", None) for rule in field.metadata)
+        yield from (pattern for pattern in found if pattern is not None)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        StationSettings,
+        CameraSettings,
+        SparkplugSettings,
+        PlcAlertSettings,
+        ClauseSettings,
+        TextFieldSettings,
+    ],
+)
+def test_every_pattern_of_a_value_is_told_in_words(tree):
+    found = set(patterns(tree))
+    assert found
+    assert found <= set(PATTERNS)
 
 
 def test_a_missing_key_is_reported_where_it_should_stand():
@@ -226,7 +330,7 @@ def test_a_database_url_may_be_one_variable(monkeypatch):
 
 def test_a_literal_broker_password_has_no_key():
     assert mistakes_of_station(STATION + "mqtt: {password: secret}\n") == (
-        "s.yaml:8: mqtt.password: unknown key; check its spelling or remove it",
+        "s.yaml:8: mqtt.password: unknown key; did you mean 'password_env'?",
     )
 
 
@@ -249,7 +353,7 @@ def test_the_broker_password_comes_from_the_variable_named(monkeypatch):
         (("[pcb]", "[pcb, pcb]"), "expected each recipe once, found twice: pcb"),
         (("[pcb]", "[pcb]\ndeadline_ms: 20000"), "deadline_ms ≤ deadline_max_ms"),
         (("[pcb]", "[pcb]\nmqtt: {base: 'qc/#'}"), "mqtt.base: expected levels of letters"),
-        (("[pcb]", "[pcb]\nduplicate_window_s: .inf"), "duplicate_window_s: input should be a fin"),
+        (("[pcb]", "[pcb]\nduplicate_window_s: .inf"), "duplicate_window_s: expected a finite"),
         (("records: records", 'records: "a\\0b"'), "s.yaml:3: records: expected printable text"),
     ],
 )
@@ -441,9 +545,9 @@ def test_a_limit_that_nothing_could_exceed_is_refused(check, expected):
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ("px_per_mm: .inf", "px_per_mm: input should be a finite number"),
+        ("px_per_mm: .inf", "px_per_mm: expected a finite number"),
         ("zones: [{name: z, polygon: [[0, 0], [.nan, 1], [2, 2]]}]", "finite number"),
-        ("frame_size_px: [0, 480]", "frame_size_px.0: input should be greater than 0"),
+        ("frame_size_px: [0, 480]", "frame_size_px.0: expected more than 0"),
         ("read_text: true\ntext_fields: [{field: a, pattern: '\\d*'}]", "fits an empty text"),
     ],
 )
