@@ -312,8 +312,13 @@ def read_parts(path: Path) -> tuple[Part, ...]:
 def _parts(path: Path) -> Iterator[Part]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CaseError(f"{path}: expected a file of parts, one JSON object a line: {exc}") from exc
+    except OSError as exc:
+        raise CaseError(
+            f"{path}: expected a file of parts, one JSON object a line: {exc.strerror}; "
+            "correct the path"
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise CaseError(f"{path}: expected parts as UTF-8 text: {exc.reason}") from exc
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

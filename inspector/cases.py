@@ -149,8 +149,13 @@ def read_cases(path: Path) -> tuple[JudgeCase, ...]:
     try:
         # a byte order mark is no part of the first case
         lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CaseError(f"{path}: expected a file of cases, one JSON object a line: {exc}") from exc
+    except OSError as exc:
+        raise CaseError(
+            f"{path}: expected a file of cases, one JSON object a line: {exc.strerror}; "
+            "correct the path"
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise CaseError(f"{path}: expected cases as UTF-8 text: {exc.reason}") from exc
     cases: list[JudgeCase] = []
     mistakes: list[str] = []
     for number, line in enumerate(lines, start=1):

@@ -49,7 +49,7 @@ _SIZES = {
     "string_too_short": ("at least", "min_length", "characters"),
     "string_too_long": ("at most", "max_length", "characters"),
 }
-_NEAR = 0.7  # likeness (difflib) from which a word is taken for a slip of another
+_NEAR = 0.6  # likeness (difflib) from which a word is taken for a slip of another
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -520,7 +520,9 @@ def test_a_name_that_is_no_name_reaches_no_file(name):
 
 def test_an_unknown_recipe_lists_those_there_are():
     (found,) = mistakes_of(load_recipe, "pbc")
-    assert found == "pbc: expected one of recipes coil, label, pcb, or a path"
+    assert found == (
+        "pbc: expected one of recipes coil, label, pcb, or a path; did you mean 'pcb'?"
+    )
 
 
 def test_settings_come_with_the_package():

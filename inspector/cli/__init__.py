@@ -17,11 +17,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from inspector import __version__
 from inspector.errors import InspectorError
 
 app = typer.Typer(
     name="inspector",
-    help="Inspect parts against a written quality standard, clause by clause.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -44,6 +44,30 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON lines on standard
 Threads = Annotated[
     int | None, typer.Option(min=1, help="CPU threads of the models; all cores if left out")
 ]
+Seed = Annotated[int, typer.Option(help="repeats a run; another seed, another run")]
+Format = Annotated[
+    Literal["yolo", "coco", "voc", "jsonl", "deeppcb"],
+    typer.Option(metavar="FORMAT", help="deeppcb, yolo, coco, voc or jsonl"),
+]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"inspector {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Ends with 0 done, 1 done but not as it should be, 2 usage or settings, 3 input "
+    "unreadable, 4 model or data, 5 storage, 6 device or network."
+)
+def _every_command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="print the version"),
+    ] = False,
+) -> None:
+    """Inspect parts against a written quality standard, clause by clause."""
 
 
 def main() -> None:
@@ -109,7 +133,9 @@ def plc(
     ] = None,
     takt_ms: Annotated[int, typer.Option(min=0, help="0: the next part after the answer")] = 0,
     repeat: Annotated[int, typer.Option(min=1, help="go through the parts this often")] = 1,
-    duplicates: Annotated[bool, typer.Option(help="send each trigger twice")] = False,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="send each trigger twice")
+    ] = False,
     jitter: Annotated[
         float, typer.Option(min=0, max=1, help="share of the takt by which parts come off it")
     ] = 0.0,
@@ -358,9 +384,12 @@ def train_detector_command(
     data: Annotated[Path, typer.Option(help="folder of the pictures")],
     recipe: Annotated[str, typer.Option(help="says whether there is a reference; name or path")],
     out: Annotated[Path, typer.Option(help="where the model and its card go")],
-    format: Annotated[str, typer.Option(help="deeppcb, yolo, coco, voc or jsonl")] = "deeppcb",
+    format: Format = "deeppcb",
     architecture: Annotated[
-        str, typer.Option(help="yolo11n, yolo11s, yolo11n-p2, yolo26n, yolo26s or yolo26n-p2")
+        Literal["yolo11n", "yolo11s", "yolo11n-p2", "yolo26n", "yolo26s", "yolo26n-p2"],
+        typer.Option(
+            metavar="NAME", help="yolo11n, yolo11s, yolo11n-p2, yolo26n, yolo26s or yolo26n-p2"
+        ),
     ] = "yolo11n",
     start: Annotated[
         str | None,
@@ -373,7 +402,7 @@ def train_detector_command(
     hours: Annotated[float | None, typer.Option(min=0.01, help="end after this time")] = None,
     input_px: Annotated[int, typer.Option(help="longer side the detector sees")] = 640,
     device: Annotated[str, typer.Option(help="auto, cpu, a GPU (0) or several (0,1)")] = "auto",
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Seed = 0,
     threads: Threads = None,
     note: Annotated[str, typer.Option(help="source and licence of the data, for the card")] = "",
     wandb: Annotated[bool, typer.Option("--wandb", help="log to Weights & Biases too")] = False,
@@ -411,10 +440,11 @@ def train_judge_command(
         Path | None, typer.Option(help="boards in DeepPCB's format, for the crops")
     ] = None,
     part: Annotated[
-        str,
+        Literal["fusion", "reader", "encoder", "sight"],
         typer.Option(
+            metavar="PART",
             help="fusion, reader: clauses into checks, encoder: unknown words, or sight: boxes "
-            "that show no defect"
+            "that show no defect",
         ),
     ] = "fusion",
     model: Annotated[str, typer.Option(help="sight: the judge that gets it")] = "judge",
@@ -445,7 +475,7 @@ def train_judge_command(
     ] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="fusion: 3, encoder: 12")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or a CUDA device")] = "auto",
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Seed = 0,
     threads: Threads = None,
     wandb: Annotated[bool, typer.Option("--wandb", help="log to Weights & Biases too")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
@@ -504,8 +534,6 @@ def train_judge_command(
             resume=resume,
         )
         return
-    if part != "fusion":
-        raise typer.BadParameter("expected --part fusion, reader, encoder or sight")
     if start is not None and backbone is not None:
         raise typer.BadParameter("expected --start or --backbone: a judge has its language model")
     from inspector.training.judge import train_judge
@@ -531,7 +559,7 @@ def train_judge_command(
 @evaluate_app.command("detector")
 def evaluate_detector_command(
     data: Annotated[Path, typer.Option(help="folder of the labelled pictures")],
-    format: Annotated[str, typer.Option(help="deeppcb, yolo, coco, voc or jsonl")] = "deeppcb",
+    format: Format = "deeppcb",
     recipe: Annotated[
         str | None, typer.Option(help="recipe whose detector and reference are used")
     ] = None,
@@ -539,8 +567,14 @@ def evaluate_detector_command(
         str | None,
         typer.Option(help="detector or its folder; the recipe's, or pcb-yolo11n, if left out"),
     ] = None,
-    engine: Annotated[str, typer.Option(help="auto, pytorch, onnx, openvino or tensorrt")] = "auto",
-    split: Annotated[str, typer.Option(help="test, validation or training")] = "test",
+    engine: Annotated[
+        Literal["auto", "pytorch", "onnx", "openvino", "tensorrt"],
+        typer.Option(metavar="ENGINE", help="auto, pytorch, onnx, openvino or tensorrt"),
+    ] = "auto",
+    split: Annotated[
+        Literal["test", "validation", "training"],
+        typer.Option(metavar="SPLIT", help="test, validation or training"),
+    ] = "test",
     perturb: Annotated[
         str, typer.Option(help="disturb the pictures: shift=5,angle=1,noise=0.001,blur=1")
     ] = "",
@@ -654,7 +688,10 @@ def evaluate_sight_command(
     data: Annotated[Path, typer.Option(help="boards in DeepPCB's format")],
     model: Annotated[str, typer.Option(help="folder of a judge trained with --part sight")],
     detector: Annotated[str, typer.Option(help="shipped detector, or its folder")] = "pcb-yolo11n",
-    split: Annotated[str, typer.Option(help="validation or test")] = "validation",
+    split: Annotated[
+        Literal["validation", "test"],
+        typer.Option(metavar="SPLIT", help="validation or test"),
+    ] = "validation",
     precision: Annotated[
         float, typer.Option(min=0.05, max=1, help="of the detector's boxes, on the validation fold")
     ] = 0.8,
@@ -684,10 +721,16 @@ def evaluate_sight_command(
 
 @export_app.command("detector")
 def export_detector_command(
-    engine: Annotated[str, typer.Option(help="onnx, openvino or tensorrt (not run here)")],
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")],
+    engine: Annotated[
+        Literal["onnx", "openvino", "tensorrt"],
+        typer.Option(metavar="ENGINE", help="onnx, openvino or tensorrt (not run here)"),
+    ],
+    precision: Annotated[
+        Literal["fp32", "fp16", "int8"],
+        typer.Option(metavar="PRECISION", help="fp32, fp16 or int8"),
+    ],
     data: Annotated[Path, typer.Option(help="folder of the labelled pictures it was trained on")],
-    format: Annotated[str, typer.Option(help="deeppcb, yolo, coco, voc or jsonl")] = "deeppcb",
+    format: Format = "deeppcb",
     recipe: Annotated[str | None, typer.Option(help="recipe whose reference is used")] = None,
     model: Annotated[str, typer.Option(help="shipped detector, or its folder")] = "pcb-yolo11n",
     seed: Annotated[int, typer.Option(help="chooses the calibration pictures")] = 0,
@@ -715,7 +758,9 @@ def export_detector_command(
 
 @export_app.command("judge")
 def export_judge_command(
-    precision: Annotated[str, typer.Option(help="bf16 or int8")] = "bf16",
+    precision: Annotated[
+        Literal["bf16", "int8"], typer.Option(metavar="PRECISION", help="bf16 or int8")
+    ] = "bf16",
     data: Annotated[
         Path | None, typer.Option(help="boards in DeepPCB's format, to compare with crops too")
     ] = None,

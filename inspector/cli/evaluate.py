@@ -16,7 +16,7 @@ from inspector.models.shelf import model_folder
 from inspector.settings import Recipe, load_recipe
 from inspector.training import evaluate
 from inspector.training.card_sections import CARD
-from inspector.training.datasets import SPLITS, Split, read_dataset
+from inspector.training.datasets import Split, read_dataset
 from inspector.training.detector_card import note_test_run
 from inspector.training.figures import DetectorFigures
 from inspector.training.perturb import parse_perturbation
@@ -29,35 +29,34 @@ def evaluate_detector(
     recipe_name: str | None,
     model: str | None,
     engine: str,
-    split: str,
+    split: Split,
     perturb: str,
     detections: Path | None,
     as_json: bool,
 ) -> None:
     """Measure a detector and print its figures; write every raw box to `detections`."""
-    chosen = _split(split)
     perturbation = parse_perturbation(perturb)
     if detections is not None and (detections.is_dir() or not detections.parent.is_dir()):
         raise DataError(f"{detections}: expected a file in a folder that is there; make the folder")
     recipe = None if recipe_name is None else load_recipe(recipe_name)
     name = _model(model, recipe)
-    dataset = read_dataset(data, format=format, recipe=recipe, splits=(chosen,))
+    dataset = read_dataset(data, format=format, recipe=recipe, splits=(split,))
     detector = load_detector(name, engine=engine)
     with counting("pictures") as advance:
         evaluation = evaluate.evaluate_detector(
             detector,
-            dataset.split(chosen),
+            dataset.split(split),
             perturbation=perturbation,
             bit_depth=8 if recipe is None else recipe.settings.bit_depth,
             limits=None if recipe is None else recipe.settings.registration,
             advance=advance,
         )
-    if chosen == "test" and not dataset.test_is_validation:
+    if split == "test" and not dataset.test_is_validation:
         _note_test_run(name, evaluation)
     if detections is not None:
         evaluation.write_detections(detections)
     if as_json:
-        print(evaluation.as_json(split=chosen, notes=dataset.notes))
+        print(evaluation.as_json(split=split, notes=dataset.notes))
         return
     for note in dataset.notes:
         Console(stderr=True).print(note, highlight=False)
@@ -75,13 +74,6 @@ def _note_test_run(model: str, evaluation: evaluate.Evaluation) -> None:
             "add it by hand",
             file=sys.stderr,
         )
-
-
-def _split(name: str) -> Split:
-    for split in SPLITS:
-        if split == name:
-            return split
-    raise DataError(f"expected a split of {', '.join(SPLITS)}, got {name!r}")
 
 
 def _model(model: str | None, recipe: Recipe | None) -> str:

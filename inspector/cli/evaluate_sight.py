@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from inspector.cli.progress import counting
-from inspector.errors import DataError
 from inspector.models.detector import load_detector
 from inspector.models.shelf import model_folder
 from inspector.training import crop_figures as measuring
@@ -24,7 +23,7 @@ def evaluate_sight(
     data: Path,
     model: str,
     detector: str,
-    split: str,
+    split: Split,
     precision: float,
     escape: float,
     threads: int | None,
@@ -33,9 +32,6 @@ def evaluate_sight(
     """Measure, print, and list the run in the judge's card."""
     import torch
 
-    if split not in ("validation", "test"):
-        raise DataError(f"expected a split of validation or test, got {split!r}")
-    chosen: Split = "test" if split == "test" else "validation"
     splits: tuple[Split, ...] = ("validation", "test") if split == "test" else ("validation",)
     if threads is not None:
         torch.set_num_threads(threads)
@@ -46,7 +42,7 @@ def evaluate_sight(
             folder,
             load_detector(detector, threads=threads),
             {name: pictures.split(name) for name in splits},
-            split=chosen,
+            split=split,
             precision=precision,
             escape=escape,
             advance=advance,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 from inspector.cli.progress import counting
-from inspector.errors import ModelError
 from inspector.models.choice import named
 from inspector.settings import load_recipe
 from inspector.training.datasets import read_dataset
@@ -45,15 +45,13 @@ def export_detector(
     return 0 if exported.failure is None else 1
 
 
-def export_judge(*, model: str, precision: str, data: Path | None, threads: int | None) -> int:
+def export_judge(
+    *, model: str, precision: Literal["bf16", "int8"], data: Path | None, threads: int | None
+) -> int:
     """Export, print how it compares with PyTorch, and return the exit code."""
     from inspector.training.judge_export import export_judge as export
 
-    if precision not in ("bf16", "int8"):
-        raise ModelError(f"expected a precision of bf16 or int8, got {precision!r}")
-    exported = export(
-        model, precision="bf16" if precision == "bf16" else "int8", data=data, threads=threads
-    )
+    exported = export(model, precision=precision, data=data, threads=threads)
     found, parity = exported.export, exported.export.parity
     console = Console(stderr=True, highlight=False)
     console.print(

@@ -3,11 +3,22 @@
 import json
 import subprocess
 import sys
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from typer.testing import CliRunner
 
-from inspector.cli import app
+from inspector import __version__
+from inspector.cli import (
+    app,
+    evaluate_detector_command,
+    export_detector_command,
+    train_detector_command,
+)
+from inspector.models.engines import ENGINES
+from inspector.training.architecture import ARCHITECTURES
+from inspector.training.datasets import FORMATS, SPLITS
+from inspector.training.engine_files import Precision
 
 HEAVY = {"torch", "cv2", "streamlit", "ultralytics", "transformers", "sqlalchemy"}
 
@@ -74,6 +85,61 @@ def test_a_mistake_in_settings_is_one_line_with_its_place_and_exit_code_2(tmp_pa
     assert "s.yaml:2: station: unknown key" in done.stderr
     assert "s.yaml:1: database: expected this key, found none" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def choices(command):
+    """Return the options of a command that take one of a few words, with those words."""
+    hints = get_type_hints(command)
+    return {
+        name: set(get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Literal
+    }
+
+
+def test_the_words_that_options_take_are_those_that_are_known():
+    assert choices(train_detector_command) == {
+        "format": set(FORMATS),
+        "architecture": set(ARCHITECTURES),
+    }
+    assert choices(evaluate_detector_command) == {
+        "format": set(FORMATS),
+        "engine": {"auto", *ENGINES},
+        "split": set(SPLITS),
+    }
+    assert choices(export_detector_command) == {
+        "format": set(FORMATS),
+        "engine": set(ENGINES) - {"pytorch"},
+        "precision": set(get_args(Precision)),
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "detector", "--data", ".", "--format", "png"],
+        ["evaluate", "detector", "--data", ".", "--split", "trainval"],
+        ["evaluate", "sight", "--data", ".", "--model", "m", "--split", "training"],
+        ["export", "judge", "--precision", "fp16"],
+        ["train", "judge", "--out", "o", "--part", "eye"],
+    ],
+    ids=" ".join,
+)
+def test_a_word_that_an_option_does_not_take_is_a_usage_mistake_with_those_it_takes(arguments):
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert "is not one of" in done.output
+
+
+def test_the_version_is_told():
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    assert done.output == f"inspector {__version__}\n"
+
+
+def test_a_file_of_cases_that_is_not_there_is_told_once(tmp_path):
+    done = inspector("judge", "none.jsonl", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.count("none.jsonl") == 1
+    assert "correct the path" in done.stderr
 
 
 def test_an_unknown_recipe_names_those_there_are(tmp_path):
