@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from inspector.errors import ModelError
 from inspector.models.offline import keep_offline
 from inspector.models.shelf import ASSETS, DESCRIPTION, model_folder, verified
-from inspector.ontology import Group, Nearest, Term, TermGraph
+from inspector.ontology import ANY_DEFECT, Group, Term, TermGraph
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 NAME = "word-encoder"
+ATTRIBUTE = "attribute"
 FILES_BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 WORD_VECTORS = "embeddings.word_embeddings.weight"
 PIECES_AT_MOST = 24
@@ -80,46 +81,47 @@ class NearestTerm:
     """Finds the name in an ontology whose words lie nearest to a text; an ontology's `Nearest`."""
 
     def __init__(self, encoder: WordEncoder, graph: TermGraph, *, limits: Limits) -> None:
-        """Place every word of every term and group."""
+        """Place every word for a defect."""
         self.limits = limits
         self._encoder = encoder
         self._graph = graph
-        entries: list[Term | Group] = [*graph.terms.values(), *graph.groups.values()]
-        rows = [(word, entry.name) for entry in entries for word in (entry.name, *entry.words)]
+        entries: Mapping[str, Term | Group] = {**graph.terms, **graph.groups}
+        rows = [(w, name) for name in defect_names(graph) for w in (name, *entries[name].words)]
         self._names = [name for _, name in rows]
         self._vectors = encoder.vectors([word for word, _ in rows])
 
-    def of_trade(self, trade: str | None) -> Nearest:
-        """Return the same for the names that one trade has words for; None: all of them."""
-        known = None if trade is None else self._graph.names_in(trade)
-
-        def nearest(text: str) -> tuple[str, float] | None:
-            guess = self.guess(text, among=known)
-            return (guess.name, guess.similarity) if self.limits.admits(guess) else None
-
-        return nearest
-
     def __call__(self, text: str) -> tuple[str, float] | None:
         """Return the nearest name with its similarity, None where that is not enough."""
-        return self.of_trade(None)(text)
+        guess = self.guess(text)
+        return (guess.name, guess.similarity) if self.limits.admits(guess) else None
 
-    def guess(self, text: str, *, among: frozenset[str] | None = None) -> Guess:
-        """Return the nearest name, whatever that is worth; `among` are those that may be it."""
+    def guess(self, text: str) -> Guess:
+        """Return the nearest name, whatever that is worth."""
         similar = self._vectors @ self._encoder.vectors([text])[0]
-        return nearest_name(similar, self._names, self._graph.wider, among=among)
+        return nearest_name(similar, self._names, self._graph.wider)
+
+
+def defect_names(graph: TermGraph) -> tuple[str, ...]:
+    """Return the terms and groups a word may be taken for: no attribute, and not just any defect.
+
+    An unknown word taken for "length" or "defect" would say nothing of what was found.
+    """
+    return tuple(
+        name
+        for name in (*graph.terms, *graph.groups)
+        if name != ANY_DEFECT and ATTRIBUTE not in graph.wider[name]
+    )
 
 
 def nearest_name(
     similar: NDArray[np.float32],
     names: Sequence[str],
     wider: Mapping[str, frozenset[str]],
-    *,
-    among: frozenset[str] | None,
 ) -> Guess:
     """Return the name with the most similar word; `similar` and `names` are parallel, by word."""
     best: dict[str, float] = {}
     for name, value in zip(names, similar.tolist(), strict=True):
-        if (among is None or name in among) and value > best.get(name, -2.0):
+        if value > best.get(name, -2.0):
             best[name] = value
     first = max(best, key=lambda name: best[name])
     others = (

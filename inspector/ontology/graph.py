@@ -93,12 +93,6 @@ class TermGraph:
     def trades(self) -> frozenset[str]:
         return frozenset(self.words) - {ANY_TRADE}
 
-    def names_in(self, trade: str) -> frozenset[str]:
-        """Return the terms and groups that a trade has words for; `ANY_TRADE`: all of them."""
-        if trade == ANY_TRADE:
-            return frozenset(self.wider)
-        return frozenset[str]().union(*self._view(trade).strict.values())
-
     # --- what words name ----------------------------------------------------------------------
 
     def named(self, phrase: str, *, trade: str | None = None) -> frozenset[str]:

@@ -251,24 +251,13 @@ def nearest(
     given: Lessons,
     questions: Sequence[Question],
 ) -> Answers:
-    """Return what each question is taken for by any way to place texts.
-
-    Where its trade is known, only among the names of that trade.
-    """
+    """Return what each question is taken for by any way to place texts."""
     rows = [(name, word) for name, words in given.words.items() for word in words]
     similar = vectors([q.text for q in questions]) @ vectors([word for _, word in rows]).T
     names = [name for name, _ in rows]
     return Answers(
         questions=tuple(questions),
-        guesses=tuple(
-            nearest_name(
-                similar[i],
-                names,
-                given.wider,
-                among=None if question.trade is None else given.names_in[question.trade],
-            )
-            for i, question in enumerate(questions)
-        ),
+        guesses=tuple(nearest_name(row, names, given.wider) for row in similar),
     )
 
 

@@ -1,8 +1,7 @@
-"""The words of the ontology as lessons for the sentence encoder, and as questions it never saw.
+"""The words of the ontology as lessons for the sentence encoder, and questions it never saw.
 
-By the hash of a word, one in six is a question of the validation part and one in six of the test.
-By the hash of a name, one term in twenty is unknown to each: nothing is taught of it, and the right
-answer is a kind or family that it falls under, or none at all.
+The questions are `inspector/assets/cases/words.yaml`: words for known defects that the ontology
+lacks, and words that name no defect. By the hash of a word, one half chooses and one half measures.
 """
 
 from __future__ import annotations
@@ -11,28 +10,27 @@ import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from inspector.ontology import ANY_DEFECT, ANY_TRADE, Group, Term, TermGraph
-from inspector.ontology.words import keys
-from inspector.training.corpus_words import plural_of, vocabulary
+import yaml
+
+from inspector.models.shelf import ASSETS
+from inspector.models.word_encoder import defect_names
+from inspector.ontology import ANY_DEFECT, Group, Term, TermGraph
+from inspector.training.corpus_words import plural_of
 from inspector.training.rewording import with_slip
 
 Part = Literal["validation", "test"]
+QUESTIONS = ASSETS.parent / "cases" / "words.yaml"
 _SAID = ("{}", "{}", "{}", "no {}", "visible {}", "{} on the surface", "any {}", "{} found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A text that no word of the lessons equals; `right` are the names it may be taken for.
-
-    `trade` is that of the product it is said of, as far as one is known.
-    """
+    """A text that no word of the lessons equals; `right` are the names it may be taken for."""
 
     text: str
-    trade: str | None
     right: frozenset[str]
-    sort: Literal["word of a known term", "unknown term", "no defect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,96 +39,46 @@ class Lessons:
 
     words: Mapping[str, tuple[str, ...]]
     wider: Mapping[str, frozenset[str]]
-    names_in: Mapping[str, frozenset[str]]
     questions: Mapping[Part, tuple[Question, ...]]
 
 
 def lessons(graph: TermGraph) -> Lessons:
-    """Return the words of `graph` divided; the same for the same words."""
-    entries: list[Term | Group] = [*graph.terms.values(), *graph.groups.values()]
-    taught: dict[str, list[str]] = {}
-    asked: dict[Part, list[tuple[str, str]]] = {"validation": [], "test": []}
-    hidden: dict[Part, list[str]] = {"validation": [], "test": []}
-    for entry in entries:
-        if isinstance(entry, Term) and (part := _part(entry.name, of=20)) is not None:
-            hidden[part].append(entry.name)
-            continue
-        kept = taught.setdefault(entry.name, [entry.name])
-        for word in dict.fromkeys(entry.words):
-            part = _part(f"{entry.name}/{word}", of=6) if word != entry.name else None
-            if part is None or entry.name == ANY_DEFECT:
-                kept.append(word)
-            else:
-                asked[part].append((word, entry.name))
-    seen = {key for words in taught.values() for word in words for key in _keys(word)}
-    owners: dict[str, set[str]] = {}
-    for pairs in asked.values():
-        for word, name in pairs:
-            owners.setdefault(word, set()).add(name)
-    questions: dict[Part, tuple[Question, ...]] = {}
-    for which in asked:
-        known = [
-            Question(
-                text=word,
-                trade=_trade(owners[word], graph),
-                right=_wider(owners[word], graph) & taught.keys(),
-                sort="word of a known term",
-            )
-            for word in dict.fromkeys(word for word, _ in asked[which])
-        ]
-        unknown = [
-            Question(
-                text=word,
-                trade=_trade({name}, graph),
-                right=_wider({name}, graph) & taught.keys(),
-                sort="unknown term",
-            )
-            for name in hidden[which]
-            for word in dict.fromkeys((name, *graph.terms[name].words))
-        ]
-        none = [
-            Question(text=text, trade=None, right=frozenset(), sort="no defect")
-            for text in _no_defects()
-            if _part(text, of=8) == which and not graph.knows(text)
-        ]
-        own = [q for q in (*known, *unknown, *none) if not _keys(q.text) & seen]
-        questions[which] = tuple(own)
-        seen |= {key for q in own for key in _keys(q.text)}
+    """Return the words of `graph` for defects, and the questions that none of them answers."""
+    entries: Mapping[str, Term | Group] = {**graph.terms, **graph.groups}
+    asked: dict[Part, list[Question]] = {"validation": [], "test": []}
+    for question in _questions(graph):
+        asked[_part(question.text)].append(question)
     return Lessons(
-        words={name: tuple(dict.fromkeys(words)) for name, words in taught.items()},
+        words={
+            name: tuple(dict.fromkeys((name, *entries[name].words))) for name in defect_names(graph)
+        },
         wider=graph.wider,
-        names_in={trade: graph.names_in(trade) for trade in graph.trades},
-        questions=questions,
+        questions={part: tuple(own) for part, own in asked.items()},
     )
 
 
-def _part(text: str, *, of: int) -> Part | None:
-    parts: dict[int, Part] = {0: "validation", 1: "test"}
-    return parts.get(hashlib.sha256(text.encode()).digest()[0] % of)
+def _questions(graph: TermGraph) -> list[Question]:
+    written: dict[str, Any] = yaml.safe_load(QUESTIONS.read_text(encoding="utf-8"))
+    found = [
+        Question(text=word, right=_kin(frozenset(one["means"]), graph))
+        for one in written["defects"]
+        for word in one["said"]
+    ]
+    others = [word for words in written["no defects"].values() for word in words]
+    found += [Question(text=word, right=frozenset()) for word in others]
+    return [question for question in found if not graph.knows(question.text)]
 
 
-def _keys(word: str) -> set[str]:
-    run = keys(word)
-    return set() if run is None else {*run.strict, *run.loose}
+def _kin(names: frozenset[str], graph: TermGraph) -> frozenset[str]:
+    """Return `names`, what they fall under and what falls under them; "any defect" is no answer."""
+    above = frozenset[str]().union(*(graph.wider[name] for name in names))
+    below = {name for name, wider in graph.wider.items() if names & wider}
+    return (above | below) - {ANY_DEFECT}
 
 
-def _wider(names: set[str], graph: TermGraph) -> frozenset[str]:
-    """Return `names` and what they fall under; "any defect" is no answer."""
-    return frozenset().union(*(graph.wider[name] for name in names)) - {ANY_DEFECT}
-
-
-def _trade(names: set[str], graph: TermGraph) -> str | None:
-    """Return the one trade that all these names belong to, None where there are more or fewer."""
-    trades = {t for n in names if n in graph.terms for t in graph.terms[n].trades} - {ANY_TRADE}
-    return next(iter(trades)) if len(trades) == 1 else None
-
-
-def _no_defects() -> list[str]:
-    lists = vocabulary("clause_words")
-    fields = [word for words in lists["fields"].values() for word in words]
-    every = [*lists["zones"], *lists["products"], *lists["wordings"], *lists["codes"], *fields]
-    plain = (str(word).removeprefix("~").partition("|")[0] for word in every)
-    return [word for word in dict.fromkeys(plain) if not any(c.isdigit() for c in word)]
+def _part(text: str) -> Part:
+    parts: tuple[Part, Part] = ("validation", "test")
+    return parts[hashlib.sha256(text.encode()).digest()[0] % 2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

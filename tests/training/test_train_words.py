@@ -11,12 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from support.tiny_judge import tiny_tokenizer, write_tiny_judge
 from transformers import BertConfig, BertModel
 
 from inspector.errors import ModelError
 from inspector.models.fusion import FusedEncoder
-from inspector.models.word_encoder import Guess, Limits, load_word_encoder, nearest_name
+from inspector.models.word_encoder import (
+    Guess,
+    Limits,
+    defect_names,
+    load_word_encoder,
+    nearest_name,
+)
 from inspector.ontology import load_ontology
 from inspector.training.word_encoder import (
     WordPlan,
@@ -24,7 +31,7 @@ from inspector.training.word_encoder import (
     contrast,
     train_word_encoder,
 )
-from inspector.training.word_pairs import Lessons, Question, draw, lessons
+from inspector.training.word_pairs import QUESTIONS, Lessons, Question, draw, lessons
 from inspector.training.word_shelf import Answers, chosen_limits
 
 GRAPH = load_ontology()
@@ -86,7 +93,6 @@ def test_what_it_was_taught_lies_nearest_to_itself(trained: Path, judge: Path) -
     assert guess.name in GRAPH.named("burr")
     assert guess.similarity == pytest.approx(1, abs=1e-5)
     assert guess.lead <= guess.similarity
-    assert found.guess("burr", among=GRAPH.names_in("glass")).name in GRAPH.names_in("glass")
     found.limits = Limits(similarity=0.99, lead=-1.0)
     assert found("burr") == (guess.name, guess.similarity)
     found.limits = Limits(similarity=1.1, lead=-1.0)
@@ -127,8 +133,24 @@ def test_no_question_is_a_word_that_was_taught() -> None:
     assert not parts[0] & parts[1]
     for asked in WHOLE.questions.values():
         assert not {q.text for q in asked} & taught
-        assert {q.sort for q in asked} == {"word of a known term", "unknown term", "no defect"}
-        assert all(q.right <= WHOLE.words.keys() for q in asked)
+        assert sum(bool(q.right) for q in asked) >= 300
+        assert sum(not q.right for q in asked) >= 140
+        assert all(q.right & WHOLE.words.keys() for q in asked if q.right)
+
+
+def test_every_question_is_written_for_names_that_exist_and_once() -> None:
+    written = yaml.safe_load(QUESTIONS.read_text(encoding="utf-8"))
+    names = {name for one in written["defects"] for name in one["means"]}
+    said = [word for one in written["defects"] for word in one["said"]]
+    said += [word for words in written["no defects"].values() for word in words]
+    assert names <= GRAPH.wider.keys()
+    assert len(said) == len(set(said))
+    assert [word for word in said if GRAPH.knows(word)] == []
+
+
+def test_a_word_is_taken_for_no_attribute_and_not_for_just_any_defect() -> None:
+    assert not {"length", "gloss", "attribute", "defect"} & set(defect_names(GRAPH))
+    assert {"scratch", "contamination"} <= set(defect_names(GRAPH))
 
 
 def test_a_wider_word_is_never_taught_to_be_apart() -> None:
@@ -149,8 +171,8 @@ def test_the_loss_is_least_where_own_pairs_lie_nearest() -> None:
 def answers_with(*given: tuple[str, float, float]) -> Answers:
     return Answers(
         questions=tuple(
-            Question(text=str(i), trade=None, right=frozenset({"a"}), sort="unknown term")
-            for i in range(len(given))
+            Question(text=str(i), right=frozenset() if name == "foreign" else frozenset({"a"}))
+            for i, (name, _, _) in enumerate(given)
         ),
         guesses=tuple(Guess(name=n, similarity=s, lead=lead) for n, s, lead in given),
     )
@@ -165,6 +187,15 @@ def test_the_limits_keep_what_is_taken_right() -> None:
     assert limits == Limits(similarity=0.6, lead=0.02)
     assert found.recall(limits) == pytest.approx(27 / 51)
     assert found.precision(limits) == pytest.approx(27 / 29)
+
+
+def test_the_limits_leave_out_words_that_name_no_defect() -> None:
+    words = [("a", 0.5 + i / 100, 0.3) for i in range(40)]
+    strangers = [("foreign", 0.515, 0.3), ("foreign", 0.595, 0.3), ("foreign", 0.2, 0.3)]
+    found = answers_with(*words, *strangers)
+    assert chosen_limits(found, foreign=0.0).similarity == 0.6
+    assert chosen_limits(found, foreign=0.34).similarity == 0.52
+    assert chosen_limits(found, foreign=1.0).similarity == 0.2
 
 
 def test_the_ranking_counts_the_surest_answers_most() -> None:
@@ -193,8 +224,5 @@ def test_a_lead_is_taken_over_unrelated_names_only() -> None:
     wider = {"crack": frozenset({"crack", "damage"}), "damage": frozenset({"damage"}),
              "stain": frozenset({"stain"})}  # fmt: skip
     similar = np.array([0.9, 0.85, 0.4], np.float32)
-    found = nearest_name(similar, ["crack", "damage", "stain"], wider, among=None)
+    found = nearest_name(similar, ["crack", "damage", "stain"], wider)
     assert (found.name, found.lead) == ("crack", pytest.approx(0.5))
-    assert nearest_name(
-        similar, ["crack", "damage", "stain"], wider, among=frozenset({"stain"})
-    ) == (Guess(name="stain", similarity=pytest.approx(0.4), lead=pytest.approx(0.4)))
