@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from dashboard.markup import Html, muted, table, text, tile
-from dashboard.theme import LINE, LOOKS, MUTED, PAPER
+from dashboard.theme import ALARM_LOOKS, INK, LINE, MUTED, PAPER
 from inspector.alarm_figures import AlarmFigures
-from inspector.alarms import Alarm, AlarmState, Effect, Priority
-from inspector.domain import Decision
+from inspector.alarms import Alarm, AlarmState, Effect
 from inspector.storage.alarms import AlarmEvent, AskedCommand
 
 MOST_CHARS = 90
-# Shape and word tell a priority as well as its colour (ISA-18.2, 11.4).
-_PRIORITIES = {
-    Priority.CRITICAL: ("◆ CRITICAL", LOOKS[Decision.FAIL].strong, LOOKS[Decision.FAIL].on_strong),
-    Priority.HIGH: ("▲ HIGH", LOOKS[Decision.HOLD].strong, LOOKS[Decision.HOLD].on_strong),
-    Priority.MEDIUM: ("■ MEDIUM", LOOKS[Decision.HOLD].pale, LOOKS[Decision.HOLD].ink),
-    Priority.LOW: ("● LOW", LINE, MUTED),
-}
 _STATES = {
     AlarmState.NORM: "normal",
     AlarmState.UNACK: "ACTIVE, not acknowledged",
@@ -35,15 +27,35 @@ _EFFECTS = {
 }
 
 
-def priority_chip(priority: Priority) -> Html:
-    words, ground, ink = _PRIORITIES[priority]
-    return f'<span class="chip" style="background:{ground};color:{ink}">{words}</span>'
+def priority_chip(alarm: Alarm) -> Html:
+    """Return the priority: strong until somebody knows, pale once acknowledged, grey if quiet."""
+    look = ALARM_LOOKS[alarm.priority]
+    words = f"{look.symbol} {alarm.priority.name}"
+    match alarm.state:
+        case AlarmState.UNACK:
+            return _chip(words, ground=look.strong, ink=look.on_strong, edge=look.strong)
+        case AlarmState.ACKED:
+            return _chip(words, ground=look.pale, ink=look.ink, edge=look.strong)
+    return _chip(words, ground=PAPER, ink=MUTED, edge=LINE)
 
 
 def state_chip(state: AlarmState) -> Html:
+    """Return the state: dark where a person has yet to acknowledge an active alarm."""
+    if state is AlarmState.UNACK:
+        return _chip(_STATES[state], ground=INK, ink=PAPER, edge=INK)
+    return _chip(_STATES[state], ground=PAPER, ink=MUTED, edge=MUTED)
+
+
+def stripe(alarm: Alarm) -> str:
+    """Return which colour the alarm's card has: that of its priority while it is active."""
+    is_active = alarm.state in {AlarmState.UNACK, AlarmState.ACKED}
+    return alarm.priority.name.lower() if is_active else "quiet"
+
+
+def _chip(words: str, *, ground: str, ink: str, edge: str) -> Html:
     return (
-        f'<span class="chip" style="background:{PAPER};border:1px solid {MUTED};color:{MUTED}">'
-        f"{text(_STATES[state])}</span>"
+        f'<span class="chip" style="background:{ground};color:{ink};border:1px solid {edge}">'
+        f"{text(words)}</span>"
     )
 
 
@@ -96,6 +108,8 @@ def most_frequent_table(figures: AlarmFigures) -> Html:
 
 def history_table(events: Sequence[AlarmEvent], *, zone: tzinfo) -> Html:
     """Return the newest events, newest first."""
+    if not events:
+        return muted("No alarm was raised yet. What each one does, and who did what, shows here.")
     return table(
         ("Time", "Station", "Alarm", "What", "Then", "By", "Why"),
         [

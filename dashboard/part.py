@@ -33,7 +33,9 @@ def verdict_banner(part: RecordedPart, *, zone: tzinfo) -> Html:
     verdict = inspection.verdict
     look = LOOKS[verdict.decision]
     words = data.REASONS[verdict.reason]
-    clauses = f" · clause {', '.join(verdict.clause_ids)}" if verdict.clause_ids else ""
+    names_it = verdict.clause_ids == (verdict.detail.partition(":")[0],)
+    is_told = names_it or not verdict.clause_ids
+    clauses = "" if is_told else f" · clause {', '.join(verdict.clause_ids)}"
     return (
         f'<div class="verdict" style="background:{look.pale};border-color:{look.strong}">'
         f'<span class="word" style="color:{look.ink}">'

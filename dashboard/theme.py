@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inspector.alarms import Priority
 from inspector.domain import Decision
 
 INK = "#15232E"
@@ -42,6 +43,23 @@ LOOKS = {
     ),
 }
 
+# Shape and word tell a priority as well as its colour (ISA-18.2, 11.4). These colours are for
+# alarms that are active; one that is gone or quietened is grey (ISA-101: colour means abnormal).
+ALARM_LOOKS = {
+    Priority.CRITICAL: Look(
+        symbol="◆", strong="#B3201F", on_strong="#FFFFFF", pale="#FBE4E2", ink="#8E1615"
+    ),
+    Priority.HIGH: Look(
+        symbol="▲", strong="#E07B00", on_strong="#241300", pale="#FFE9CF", ink="#7A3F00"
+    ),
+    Priority.MEDIUM: Look(
+        symbol="■", strong="#F7D154", on_strong="#2B2300", pale="#FFF6D6", ink="#665200"
+    ),
+    Priority.LOW: Look(
+        symbol="●", strong="#A9CBE3", on_strong="#0B2A40", pale="#E4F0F8", ink="#0F4C75"
+    ),
+}
+
 STREAMLIT_OPTIONS = {
     "theme.base": "light",
     "theme.primaryColor": ACCENT,
@@ -65,6 +83,11 @@ _DECIDE_BUTTONS = "\n".join(
         (f"[class*=st-key-decide_{decision.value}] button", look)
         for decision, look in LOOKS.items()
     )
+)
+
+_ALARM_STRIPES = "\n".join(
+    f"[class*=st-key-alarm_{priority.name.lower()}_] {{border-left-color: {look.strong}}}"
+    for priority, look in ALARM_LOOKS.items()
 )
 
 STYLE = f"""<style>
@@ -91,8 +114,8 @@ STYLE = f"""<style>
 .tile .value {{font-size: 2.5rem; font-weight: 750; line-height: 1.15; white-space: nowrap;
   font-variant-numeric: tabular-nums}}
 .tile .note {{font-size: .9rem; color: {MUTED}}}
-.facts {{width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums;
-  font-size: .95rem; line-height: 1.4}}
+.facts {{width: 100%; border-collapse: collapse; background: {PAPER};
+  font-variant-numeric: tabular-nums; font-size: .95rem; line-height: 1.4}}
 .facts img {{display: block; border: 1px solid {LINE}; border-radius: 4px}}
 .nowrap {{white-space: nowrap}}
 .objection {{background: {PAPER}; border: 1px solid {LINE}; border-left: 6px solid;
@@ -118,6 +141,9 @@ STYLE = f"""<style>
 .tag {{display: inline-block; border: 1px solid {LINE}; border-radius: 4px; padding: 0 .35rem;
   margin: 0 .25rem .15rem 0; font-size: .82rem; background: {GROUND}; white-space: nowrap}}
 {_DECIDE_BUTTONS}
+[class*=st-key-alarm_] {{background: {PAPER}; border: 1px solid {LINE}; border-left-width: 8px;
+  border-radius: 8px; padding: .55rem .9rem; line-height: 1.5}}
+{_ALARM_STRIPES}
 /* Each refresh of a live page swaps the name of the animation, which starts it anew. When the
    refreshes stop, because the server or the connection died, it runs out and covers the page. */
 .watchdog {{position: fixed; inset: 0; z-index: 999; display: flex; align-items: center;

@@ -20,6 +20,7 @@ from dashboard.alarm_marks import (
     most_frequent_table,
     priority_chip,
     state_chip,
+    stripe,
 )
 from dashboard.markup import empty, heading, muted, text
 from dashboard.page import Records, explained, page, say_what_happened, watchdog, zone
@@ -79,7 +80,7 @@ def _moving(records: Records, station_id: str | None, operator: str) -> None:
         alarms = tuple(one for one in known if one.alarm.state is not AlarmState.NORM)
         asked = store.asked(limit=MOST_SHOWN, station_id=station_id)
         watchdog()
-        left, right = st.columns([1.6, 1], gap="medium")
+        left, right = st.columns([2, 1], gap="medium")
         with left:
             _list(records, alarms, asked, operator=operator, now=now)
         with right:
@@ -118,19 +119,20 @@ def _list(
 
 def _row(records: Records, one: StationAlarm, *, operator: str, now: datetime, waits: bool) -> None:
     alarm = one.alarm
-    words, acknowledge, more = st.columns([5, 1.2, 1], vertical_alignment="center")
+    # the occurrence is in the key: a click must not acknowledge one that nobody has seen
+    name = f"{one.station_id}_{alarm.id}_{alarm.occurrences}"
+    card = st.container(key=f"alarm_{stripe(alarm)}_{name}")
+    words, acknowledge, more = card.columns([5, 1.3, 0.8], vertical_alignment="center")
     since = "" if alarm.raised_at is None else f"{data.age_in_words(now - alarm.raised_at)} ago"
-    because = ""
+    effect, because = effect_words(alarm), ""
     if alarm.suppressed_by:
         because = f"<br>{muted(f'{alarm.suppressed_by}: {alarm.suppressed_because}')}"
     words.html(
-        f"{priority_chip(alarm.priority)} {state_chip(alarm.state)} "
-        f"<b>{text(alarm.id)}</b> {muted(f'{one.station_id} · {since}')} "
-        f"<b>{text(effect_words(alarm))}</b><br>{text(alarm.message)}{because}"
+        f"{priority_chip(alarm)} {state_chip(alarm.state)} "
+        f"<b>{text(alarm.id)}</b> {muted(f'{one.station_id} · {since}')}<br>"
+        f"{text(alarm.message)}{f' · <b>{text(effect)}</b>' if effect else ''}{because}"
         + (f"<br>{muted('asked for, waits for the station')}" if waits else "")
     )
-    # the occurrence is in the key: a click must not acknowledge one that nobody has seen
-    name = f"{one.station_id}_{alarm.id}_{alarm.occurrences}"
     if alarm.is_announced:
         acknowledge.button(
             "Acknowledge",
@@ -148,6 +150,8 @@ def _chosen_alarm(
     chosen: Chosen | None = st.session_state.get("alarm_chosen")
     one = next((one for one in alarms if _key(one) == chosen), None)
     if one is None:
+        if any(known.alarm.state is not AlarmState.NORM for known in alarms):
+            st.html(muted("More: shelve an alarm for a time, or take it out of service."))
         return
     alarm, name = one.alarm, f"{one.station_id}_{one.alarm.id}"
     st.html(heading(alarm.id))

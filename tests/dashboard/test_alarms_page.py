@@ -11,6 +11,8 @@ from dashboard_pages import Open, button, words
 from dashboard_seeding import Plant, part
 from streamlit.testing.v1 import AppTest
 
+from dashboard.alarm_marks import priority_chip, stripe
+from dashboard.theme import ALARM_LOOKS
 from inspector.alarms import (
     Action,
     Alarm,
@@ -63,6 +65,17 @@ def test_an_alarm_shows_what_it_is_since_when_and_what_it_does(store: AlarmStore
         assert said in shown
     assert "no &lt;answer&gt;" in shown
     assert "3 min ago" in shown or "180 s ago" in shown
+
+
+def test_colour_is_for_what_is_active_and_strongest_until_somebody_knows():
+    at = datetime.now(UTC)
+    active = raised(CAMERA, at=at, message="no answer")
+    known, gone = acknowledged(active, at=at, by="Ana"), cleared(active, at=at)
+    look = ALARM_LOOKS[Priority.HIGH]
+    assert f"background:{look.strong}" in priority_chip(active)
+    assert f"background:{look.pale}" in priority_chip(known)
+    assert look.strong not in priority_chip(gone)
+    assert [stripe(alarm) for alarm in (active, known, gone)] == ["high", "high", "quiet"]
 
 
 def test_nobody_acknowledges_without_a_name(store: AlarmStore, open_page: Open):
