@@ -134,6 +134,7 @@ class _Station:
 
     state: str = ""
     heard_ns: int = 0
+    heard_session: int | None = None
     open: dict[str, _Open] = field(default_factory=dict)
     closed: dict[str, Outcome] = field(default_factory=dict)
 
@@ -208,8 +209,10 @@ class Plc:
             self._cycle()
 
     def _is_ready(self) -> bool:
+        # a broker that was restarted may bring an old Ready back before the station is there again
+        is_heard = self._known.heard_session == self._link.session
         age_ms = (time.monotonic_ns() - self._known.heard_ns) / NS_PER_MS
-        return self._known.state == "Ready" and age_ms < HEARTBEAT_FRESH_MS
+        return self._known.state == "Ready" and is_heard and age_ms < HEARTBEAT_FRESH_MS
 
     def _send(self, part: Part, *, request_id: str, duplicates: bool) -> None:
         trigger = Trigger(
@@ -247,6 +250,7 @@ class Plc:
                 self._known.state = messages.decode(messages.State, arrival.payload).state
             case messages.HEARTBEAT:
                 self._known.heard_ns = arrival.received_ns
+                self._known.heard_session = arrival.session
             case messages.ACCEPTED:
                 accepted = messages.decode(messages.Accepted, arrival.payload)
                 if (known := self._known.open.get(accepted.request_id)) is not None:

@@ -127,7 +127,8 @@ class Ledger:
         self.state: messages.State | None = None
         self.health: messages.Health | None = None
         self.boots: list[str] = []
-        self.heard_ns = 0
+        self.heard_ns = 0  # the newest heartbeat, and on which connection it came
+        self.heard_session: int | None = None
         self.records: dict[int, str] = {}  # request_id by seq, in the order of arrival
         self.replayed_from: int | None = None  # from then on records come again on request
         self.disorder = 0
@@ -186,7 +187,7 @@ class Ledger:
                 if self.state.online == 0 and not arrival.retained:
                     self.gone_ns = arrival.received_ns
             case messages.HEARTBEAT:
-                self.heard_ns = arrival.received_ns
+                self.heard_ns, self.heard_session = arrival.received_ns, arrival.session
             case messages.HEALTH:
                 self.health = messages.decode(messages.Health, arrival.payload)
             case messages.ACCEPTED:

@@ -117,8 +117,11 @@ class Line:
     def is_ready(self) -> bool:
         """Return whether a careful PLC would trigger now."""
         state = self.ledger.state
+        # a broker that was restarted may bring an old Ready back before the station is there again
+        is_heard = self.ledger.heard_session == self.link.session
         age_s = (time.monotonic_ns() - self.ledger.heard_ns) / NS_PER_S
-        return state is not None and state.state == "Ready" and age_s < HEARTBEAT_FRESH_S
+        is_ready = state is not None and state.state == "Ready"
+        return is_ready and is_heard and age_s < HEARTBEAT_FRESH_S
 
     def cycle(self, *, may_trigger: bool = True) -> None:
         """Send what is due and read what arrived, for some ms."""

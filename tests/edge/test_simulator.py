@@ -94,6 +94,33 @@ def test_a_station_that_is_not_ready_is_not_triggered(own_port: int):
         plc.run(PARTS)
 
 
+def test_a_heartbeat_of_an_earlier_connection_makes_no_station_ready(own_port: int):
+    plc = Plc(MqttSettings(port=own_port), base=BASE)
+    station = Link(MqttSettings(port=own_port), client_id="pretended")
+    ready = messages.State(online=1, state="Ready", detail="", boot="0", ts=NOW)
+    beat = messages.encode(messages.Heartbeat(seq=1, state="Ready", ts=NOW))
+
+    def hears(holds: Callable[[], bool]) -> None:
+        await_that(lambda: plc._cycle() or holds())
+
+    station.start()
+    plc._link.start()
+    try:
+        topic = f"{BASE}/{messages.STATE}"
+        station.publish(Message(topic=topic, payload=messages.encode(ready), retain=True))
+        station.publish(Message(topic=f"{BASE}/{messages.HEARTBEAT}", payload=beat))
+        hears(plc._is_ready)
+        plc._link.renew()
+        plc._known.state = ""
+        hears(lambda: plc._known.state == "Ready")  # as the broker kept it
+        assert not plc._is_ready()
+        station.publish(Message(topic=f"{BASE}/{messages.HEARTBEAT}", payload=beat))
+        hears(plc._is_ready)
+    finally:
+        plc._link.stop()
+        station.stop()
+
+
 Say = Callable[[str, messages.Payload], None]
 
 
