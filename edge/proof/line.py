@@ -45,7 +45,6 @@ HEARD = (  # what a station says; its own words would only keep the PLC from the
     messages.RECORD,
     f"{alarm_messages.ALARM}/+",
 )
-UNACKNOWLEDGED_MAX = 500
 
 
 class Line:
@@ -69,8 +68,6 @@ class Line:
         self._next_ns = 0
         is_server = plant.database.name.startswith("PostgreSQL")
         self._takt_ns = (SERVER_TAKT_MS if is_server else TAKT_MS) * NS_PER_MS
-        self._unacknowledged: set[int] = set()
-        self._reconnects = 0
 
     # --- the takt -----------------------------------------------------------------------------
 
@@ -143,6 +140,8 @@ class Line:
                 alarm = arrival.topic.removeprefix(ALARM_STATES)
                 self.alarms_heard[alarm] = self.alarms_heard.get(alarm, 0) + 1
             self.ledger.read(arrival)
+        for _receipt in taken(self.link.receipts):
+            pass  # what the broker has not, the station does not answer
 
     # --- what is sent -------------------------------------------------------------------------
 
@@ -154,24 +153,10 @@ class Line:
                 self.ledger.say(said)
         self._publish(topic, payload, retain=retain)
 
-    def let_the_broker_follow(self) -> None:
-        """Wait until the broker has acknowledged most of what was sent."""
-        while self._forget_acknowledged() > UNACKNOWLEDGED_MAX and self.link.is_up:
-            self.cycle()
-
-    def _forget_acknowledged(self) -> int:
-        if self.link.reconnects != self._reconnects:
-            self._reconnects = self.link.reconnects
-            self._unacknowledged.clear()  # of the old connection nothing is acknowledged any more
-        for receipt in taken(self.link.receipts):
-            self._unacknowledged.discard(receipt.token)
-        return len(self._unacknowledged)
-
     def _send_burst(self) -> None:
         first = len(self.ledger.asked) + 1
         for number in reversed(range(first, first + self.burst)):
             self._send(number)
-        self._forget_acknowledged()
 
     def _send(self, number: int) -> None:
         is_network = number % self.network_every == 0
@@ -201,6 +186,4 @@ class Line:
             )
 
     def _publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        token = self.link.publish(Message(topic=topic, payload=payload, retain=retain))
-        if token is not None:
-            self._unacknowledged.add(token)
+        self.link.publish(Message(topic=topic, payload=payload, retain=retain))
