@@ -13,9 +13,6 @@ from edge.proof.faults import KINDS, schedule
 from edge.proof.ledger import Account
 from edge.proof.run import Proof
 
-# A machine that is starved for a moment answers late: then the proof is taken again.
-pytestmark = pytest.mark.flaky(reruns=2)
-
 HERE = Path(__file__).parent
 SABOTAGED = HERE / "sabotaged_station.py"
 needs_postgresql = pytest.mark.skipif(
@@ -117,8 +114,7 @@ def test_no_payload_ends_a_thread_or_gets_an_answer_that_it_should_not(tmp_path:
     assert account.fuzz.threads_lost == ()
     assert account.fuzz.exits == 0
     assert account.fuzz.heard_alarms
-    # that many triggers at once may come to HOLD late, never to a PASS or to a wrong answer
-    assert account.wrong_answers == account.late_pass == account.pass_unrecorded == 0, account
+    assert account.is_good, account
     assert account.fuzz.payloads == 20 * account.fuzz.topics
     assert account.fuzz.answered > 0
     assert account.fuzz.threads > 10
