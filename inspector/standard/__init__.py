@@ -115,12 +115,24 @@ def _denies(wanted: Check, evidence: Evidence, world: World) -> CheckResult:
             condition = _says(wanted.condition, evidence, world)
             return all_of([condition, _denies(wanted.then, evidence, world)])
         case MeasureCheck(each="kind" | "zone") | CodesCheck(each=True):
-            return negated(_says(wanted, evidence, world))
+            pass
         case MeasureCheck() | PrintCheck() | CodesCheck():
             converse = _CONVERSE.get(wanted.comparison, ">" if wanted.limit == 0 else None)
             if converse is not None:
                 return _says(replace(wanted, comparison=converse), evidence, world)
-    return negated(_says(wanted, evidence, world))
+        case MomentCheck(comparison="<" | "<=" | ">=" | ">"):  # of several dates each must not
+            denied = replace(wanted, comparison=_CONVERSE[wanted.comparison])
+            found = _says(denied, evidence, world)
+            if found.evidence or found.outcome is not Outcome.VIOLATED:
+                return found
+        case FormatCheck():
+            return check_format(wanted, evidence, _unread_is_unknown(world), is_forbidden=True)
+    return negated(_says(wanted, evidence, _unread_is_unknown(world)))
+
+
+def _unread_is_unknown(world: World) -> World:
+    """Return the world for a prohibition: on a station what nobody read breaks none, keeps none."""
+    return world if world.closed else replace(world, missing="hold")
 
 
 def _least(

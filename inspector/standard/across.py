@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from unicodedata import normalize
 
 
 def folded(text: str) -> str:
-    """Return the letters, digits and `% ° +` of `text` in capitals."""
-    return re.sub(r"[^\w%°+]|_", "", text).upper()
+    """Return the letters, digits and `% ° +` of `text` in capitals, full-width ones as usual."""
+    return re.sub(r"[^\w%°+]|_", "", normalize("NFKC", text)).upper()
 
 
 def lines_across(sought: str, lines: Sequence[str]) -> tuple[int, ...]:

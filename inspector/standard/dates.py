@@ -11,6 +11,7 @@ from inspector.checks import FormatCheck, Moment, MomentCheck
 from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason, TextLine
 from inspector.quantities import printed_days
 from inspector.standard import codes, fields, gs1, names
+from inspector.standard.joints import negated
 from inspector.standard.phrases import quoted
 from inspector.standard.world import World, absent, compared, result
 
@@ -207,7 +208,7 @@ def days_of(
     first; on a station nobody knows which, so that all count.
     """
     key = fields.field_key(name)
-    own = _own_part(line.text, key)
+    own = own_part(line.text, key)
     first = day_in(own, starts=starts, in_weeks=in_weeks, is_code=key == "date_code")
     if first is None:
         return []
@@ -215,7 +216,7 @@ def days_of(
     return [first] if world.closed or first not in days else list(dict.fromkeys(days))
 
 
-def _own_part(text: str, key: str) -> str:
+def own_part(text: str, key: str) -> str:
     """Return what of a line the caption of a date claims; all of it where no other date does.
 
     Captions stand before their dates, or after them where the line begins with a date.
@@ -293,25 +294,29 @@ def _shift_in_words(words: str, moment: Moment) -> str:
     return f"{number:g} {moment.span}{'' if number == 1 else 's'} {side} {words}"
 
 
-def check_format(wanted: FormatCheck, evidence: Evidence, world: World) -> CheckResult:
-    """Return whether a date is printed in the form asked for."""
+def check_format(
+    wanted: FormatCheck, evidence: Evidence, world: World, *, is_forbidden: bool = False
+) -> CheckResult:
+    """Return whether each such date is printed in the form asked for, or none where forbidden."""
     lines = fields.lines_of(wanted.field, evidence, read_at=world.read_at)
     if not lines and fields.field_key(wanted.field) == "date":
         lines = [i for i, line in enumerate(evidence.texts)
                  if line.confidence >= world.read_at and day_in(line.text) is not None]  # fmt: skip
     lines = lines or _unnamed_dates(evidence, world)
     if not lines:
-        return absent(f"no {quoted(wanted.field)} was read", world, reason=Reason.TEXT_UNREADABLE)
+        found = absent(f"no {quoted(wanted.field)} was read", world, reason=Reason.TEXT_UNREADABLE)
+        return negated(found) if is_forbidden else found
     pattern = _pattern(wanted.form)
     if pattern is None:
         return result(None, f"{quoted(wanted.form)} is no form of a date that is known here.")
     key = fields.field_key(wanted.field)
-    wrong = [i for i in lines if not pattern.search(_own_part(evidence.texts[i].text, key))]
+    of_form = {i: bool(pattern.search(own_part(evidence.texts[i].text, key))) for i in lines}
+    wrong = [i for i in lines if of_form[i] is is_forbidden]
     index = (wrong or lines)[0]
     printed = quoted(evidence.texts[index].text)
     statement = (
         f"{quoted(wanted.field)} is printed as {printed}; the form {quoted(wanted.form)} is "
-        "required."
+        f"{'not allowed' if is_forbidden else 'required'}."
     )
     return result(not wrong, statement, [EvidenceRef(kind="text", index=index)])
 

@@ -142,6 +142,26 @@ def captions(text: str, key: str) -> list[tuple[int, int]]:
     return [match.span() for match in found]
 
 
+def own_part(text: str, words: str) -> str:
+    """Return what of a line stands with the caption of the field, up to the next field's caption.
+
+    All of it where the line has no such caption, or nothing stands with it.
+    """
+    key = field_key(words)
+    others = sorted(
+        start
+        for field in _CAPTIONED
+        if field.key not in (key, "date")  # EXP DATE is one caption
+        for start, _ in captions(text, field.key)
+    )
+    parts = [
+        text[end : min((start for start in others if start >= end), default=len(text))]
+        for _, end in captions(text, key)
+    ]
+    own = " ".join(parts)
+    return own if re.search(r"[^\W_]", own) else text
+
+
 def _has_caption(text: str, key: str) -> bool:
     if _caption(key) is not None:
         return bool(captions(text, key))

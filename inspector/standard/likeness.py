@@ -1,8 +1,17 @@
-"""How alike two texts are, by insertions, deletions and replacements (Levenshtein, 1966)."""
+"""How alike two texts are: by changes of characters (Levenshtein, 1966), and by their letters."""
 
 from __future__ import annotations
 
 LONGEST = 400
+# Cyrillic and Greek letters that look like Latin ones (Unicode UTS #39, confusables).
+_LOOKS_LIKE = str.maketrans(
+    "АВЕЅІЈКМНОРСТХУаеѕіјорсухԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧνορ", "ABESIJKMHOPCTXYaesijopcyxdqwABEZHIKMNOPTYXvop"
+)
+
+
+def latin(text: str) -> str:
+    """Return `text` with each letter as the Latin one that it looks like."""
+    return text.translate(_LOOKS_LIKE)
 
 
 def is_within(sought: str, text: str, edits: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from unicodedata import normalize
 
 from inspector.checks import PrintCheck, Size
 from inspector.domain import CheckResult, Evidence, Reason, TextLine
@@ -11,7 +13,7 @@ from inspector.standard import fields, names, phrases
 from inspector.standard.across import folded, lines_across
 from inspector.standard.counting import Found, counted
 from inspector.standard.languages import is_in_language, states_unit
-from inspector.standard.likeness import is_within
+from inspector.standard.likeness import is_within, latin
 from inspector.standard.phrases import quoted
 from inspector.standard.usual import says_as_usual, without_mark
 from inspector.standard.world import World, compared
@@ -21,6 +23,11 @@ SHORT = 5  # shorter words are looked for as whole words: CE is not in PIECE
 _DENIED = re.compile(
     r"(?<![^\W_])(?:non|not|no|nicht|kein|keine|without|un)[\s_-]*$", re.IGNORECASE
 )
+_NUMBER = re.compile(
+    r"(?<![^\W_])(?:batch|lot|charge|serial|ser|part|art|article|item|order|job|ref|cat|catalogue|"
+    r"model|type|drawing|code|id|sample|test|reg)[\s_-]+no[\s_-]*$",
+    re.IGNORECASE,
+)  # BATCH NO TEST 1: a number, nothing denied
 
 
 def check_print(wanted: PrintCheck, evidence: Evidence, world: World) -> CheckResult:
@@ -36,11 +43,13 @@ def check_print(wanted: PrintCheck, evidence: Evidence, world: World) -> CheckRe
     if not found and wanted.sought == "wording":
         found = _across(wanted, evidence)
     usual = _in_other_words(wanted, evidence, found)
-    found = [*found, *usual]
+    alike = _in_other_letters(wanted, evidence, [*found, *usual])
+    found = [*found, *usual, *alike]
     sure = [
         lines
         for lines in found
         if all(evidence.texts[i].confidence >= world.read_at for i in lines)
+        and lines not in alike
         and (world.closed or lines not in usual)
     ]
     one, many = _in_words(wanted)
@@ -50,7 +59,9 @@ def check_print(wanted: PrintCheck, evidence: Evidence, world: World) -> CheckRe
         found=Found(
             kind="text", sure=sure, possible=found, one=one, many=many,
             shown=[quoted(text) for text in shown],
-            sure_if=f"with a confidence of {world.read_at:g} or more",
+            sure_if=(
+                "in its own letters" if alike else f"with a confidence of {world.read_at:g} or more"
+            ),
         ),
     )  # fmt: skip
 
@@ -126,12 +137,13 @@ def _says(text: str, word: str, wanted: PrintCheck) -> bool:
         return word.strip() in text
     if wanted.edits:
         return is_within(sought, plain, wanted.edits)
+    text = normalize("NFKC", text)
     letters = r"[\W_]*".join(map(re.escape, sought))
     if len(sought) <= SHORT:
         letters = rf"(?<![^\W_]){letters}(?![^\W_])"
     return any(
-        not _DENIED.search(text[: match.start()])
-        for match in re.finditer(letters, text, re.IGNORECASE)
+        not _DENIED.search(before) or _NUMBER.search(before)
+        for before in (text[: m.start()] for m in re.finditer(letters, text, re.IGNORECASE))
     )
 
 
@@ -156,6 +168,24 @@ def _in_other_words(
         for i, line in enumerate(evidence.texts)
         if i not in known
         and any(says_as_usual(line.text, word) for word in wanted.words)
+        and _fits(wanted, line)
+    ]
+
+
+def _in_other_letters(
+    wanted: PrintCheck, evidence: Evidence, found: Sequence[tuple[int, ...]]
+) -> list[tuple[int, ...]]:
+    """Return the lines that say a wording in letters of another script: a person looks."""
+    if wanted.sought != "wording" or wanted.exact:
+        return []
+    known = {i for lines in found for i in lines}
+    in_latin = [replace(line, text=latin(line.text)) for line in evidence.texts]
+    return [
+        (i,)
+        for i, line in enumerate(in_latin)
+        if i not in known
+        and line.text != evidence.texts[i].text
+        and any(_says(line.text, latin(word), wanted) for word in wanted.words)
         and _fits(wanted, line)
     ]
 

@@ -10,7 +10,7 @@ from datetime import date
 from inspector.checks import EqualCheck, Source
 from inspector.domain import CheckResult, Evidence, EvidenceRef, Reason
 from inspector.quantities import printed_date
-from inspector.standard import codes, fields, gs1, names
+from inspector.standard import codes, dates, fields, gs1, names
 from inspector.standard.counting import SHOWN_AT_MOST
 from inspector.standard.likeness import is_alike
 from inspector.standard.phrases import quoted
@@ -39,8 +39,10 @@ def check_equal(wanted: EqualCheck, evidence: Evidence, world: World) -> CheckRe
     one alone nobody can say that. On a station, a printed field that was read twice and agrees
     once is for a person to look at.
     """
-    left = _values(wanted.left, evidence, world, other=wanted.right)
-    right = _values(wanted.right, evidence, world, other=wanted.left)
+    left, right = (
+        _values(one, evidence, world, other=other, within=wanted.contains)
+        for one, other in ((wanted.left, wanted.right), (wanted.right, wanted.left))
+    )
     for source, values in ((wanted.left, left), (wanted.right, right)):
         if not values:
             return _missing(
@@ -140,18 +142,22 @@ def _named(source: Source) -> str:
             return quoted(source.name)
 
 
-def _values(source: Source, evidence: Evidence, world: World, *, other: Source) -> list[_Value]:
+def _values(
+    source: Source, evidence: Evidence, world: World, *, other: Source, within: bool
+) -> list[_Value]:
     match source.kind:
         case "field":
             lines = fields.lines_of(source.name, evidence, read_at=world.read_at)
             found = []
             for i in lines:
                 line = evidence.texts[i]
-                value = fields.value_of(line, source.name)
-                forms = (value, *_runs(line.text))
+                own = dates.own_part(line.text, fields.field_key(source.name))
+                own = fields.own_part(own, source.name)
+                value = own if within else fields.value_of(line, source.name)
+                forms = (value, *_runs(own))
                 ref = EvidenceRef(kind="text", index=i)
                 known = line.field is not None
-                day = printed_date(line.text)
+                day = printed_date(own)
                 found.append(_Value(shown=line.text, forms=forms, ref=ref, day=day, is_field=known))
             return found
         case "order":
