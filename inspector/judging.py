@@ -229,12 +229,13 @@ def joined_probability(
 ) -> float:
     """Return P(violated) by the rule, or of the judge alone where there is no rule.
 
-    What the judge saw in part, and what no camera sees, it may object to but never clear.
+    What the judge saw in part, what no camera sees, and what a reading objects to, it may object to
+    but never clear.
     """
     p = assessed.probability
     if rule is not None and by_reading is not None:
         p = rule.probability(says_violated=by_reading, confidence=confidence, judge=heard(assessed))
-        return p if is_in_sight else max(p, doubtful(thresholds))
+        return p if is_in_sight and not by_reading else max(p, doubtful(thresholds))
     if rule is not None:
         p = rule.probability(says_violated=None, confidence=confidence, judge=p)
     return p if assessed.is_wholly_read and is_in_sight else max(p, doubtful(thresholds))

@@ -238,6 +238,21 @@ def test_without_a_reading_what_was_not_wholly_seen_is_never_cleared(p, confiden
 
 
 @given(RATES, RATES, st.floats(0, 5), st.floats(0, 5), st.floats(0, 5))
+def test_the_judge_clears_nothing_that_a_reading_finds_violated(
+    p, confidence, reading, sure, weight
+):
+    found = joined_probability(
+        Combination(reading=reading, sureness=sure, judge=weight),
+        LIMITS,
+        by_reading=True,
+        confidence=confidence,
+        assessed=Assessed(probability=p, is_wholly_read=True),
+        is_in_sight=True,
+    )
+    assert LIMITS.says_violated(found) is not False
+
+
+@given(RATES, RATES, st.floats(0, 5), st.floats(0, 5), st.floats(0, 5))
 def test_what_a_judge_saw_in_part_never_speaks_for_a_part(p, confidence, reading, sure, weight):
     rule = Combination(reading=reading, sureness=sure, judge=weight)
 
