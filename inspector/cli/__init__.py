@@ -697,7 +697,7 @@ def evaluate_sight_command(
     ] = 0.8,
     escape: Annotated[
         float, typer.Option(min=0, max=1, help="share that may escape the judge without crops")
-    ] = 0.01,
+    ] = 0.05,
     threads: Threads = None,
     json: Json = False,
 ) -> None:

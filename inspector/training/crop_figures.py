@@ -127,7 +127,7 @@ def evaluate_sight(
     *,
     split: Split,
     precision: float = 0.8,
-    escape: float = 0.01,
+    escape: float = 0.05,
     advance: Advance | None = None,
 ) -> CropFigures:
     """Return the figures of the judge in `folder` and of every seed of its sight.
