@@ -183,8 +183,10 @@ class Outbox:
         self._mark_at_ns = None
 
     def _mark_the_last(self, turn: Turn) -> None:
+        """Mark all that was acknowledged before `stop`, read or not."""
         try:
             with turn.work("the outbox"):
+                self._read(tuple(taken(self._link.receipts)))
                 self._mark_now()
         except StorageError as exc:
             log.warning("outbox: %s", exc)

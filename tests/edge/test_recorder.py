@@ -205,6 +205,36 @@ def test_a_record_is_not_sent_again_because_its_mark_was_refused(store: Store, l
     assert link.published.empty()
 
 
+class BusyStore(CountingStore):
+    """A store whose database is marking something while other things happen."""
+
+    def __init__(self, store: Store, *, meanwhile: Callable[[], None]) -> None:
+        super().__init__(store)
+        self._meanwhile = meanwhile
+
+    def mark_published(self, seqs: tuple[int, ...]) -> None:
+        super().mark_published(seqs)
+        if len(self.marked) == 1:
+            self._meanwhile()
+
+
+def test_what_is_acknowledged_before_the_stop_is_marked(store: Store, link: FakeLink):
+    def meanwhile() -> None:
+        link.acknowledge(tokens[1])
+        outbox.stop()
+
+    busy = BusyStore(store, meanwhile=meanwhile)
+    outbox = Outbox(store=busy, link=link, topic="qc/line1/record", station_id="line1")  # type: ignore[arg-type]
+    for name in ("r1", "r2"):
+        store.record(passed_part(name))
+    thread = threading.Thread(target=outbox.run, args=(Turn(Stage("outbox", limit_s=10)),))
+    thread.start()
+    tokens = [link.next_record()[0] for _ in range(2)]
+    link.acknowledge(tokens[0])
+    thread.join(WAIT_S)
+    assert busy.marked == [{1}, {2}]
+
+
 def test_records_are_sent_again_to_whoever_asks(store: Store, link: FakeLink, outbox: Outbox):
     for number in range(15):
         outbox.recorded(store.record(passed_part(f"r{number}")))
