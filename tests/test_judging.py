@@ -182,6 +182,7 @@ def reading_as(judging: Judging, line: str) -> Judging:
         ("equal(field lot; order)", "the work order gives no value for 'lot'"),
         ("defects(spurs; longest > 0.5 mm) = 0", "of unknown size"),
         ("defects(kratzer sind) = 0", "nobody knows what 'kratzer sind' names"),
+        ("defects(bits) = 0", "nobody knows what 'bits' names"),  # no mouse bites
     ],
 )
 def test_what_a_reading_cannot_tell_is_never_cleared(judging: Judging, line: str, why: str) -> None:

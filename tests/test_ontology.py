@@ -134,6 +134,76 @@ def test_spellings_of_a_term_are_one(graph: TermGraph, one: str, other: str) -> 
     assert graph.named(one) == graph.named(other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("dent", "dents"),
+        ("dent", "dented"),
+        ("dent", "denting"),
+        ("scratch", "scratches"),
+        ("scratch", "scratched"),
+        ("bite", "bites"),
+        ("bite", "biting"),
+        ("crack", "cracked"),
+        ("cracked joint", "cracking joints"),
+        ("mislabelled", "mislabeled"),
+        ("mislabelled", "mislabelling"),
+        ("discolouration", "discoloration"),
+        ("discolouration", "discolored"),
+        ("scrape", "scraped"),
+        ("stripe", "striped"),
+        ("hole", "holed"),
+        ("rip", "ripped"),
+        ("pit", "pitted"),
+        ("bar", "barred"),
+        ("pilling", "pilled"),
+        ("chill", "chilled"),
+        ("spall", "spalled"),
+        ("smudge", "smudging"),
+        ("haze", "hazing"),
+        ("delamination", "delaminated"),
+        ("contamination", "contaminated"),
+    ],
+)
+def test_inflections_of_a_word_name_the_same(graph: TermGraph, one: str, other: str) -> None:
+    assert graph.named(one)
+    assert graph.named(one) == graph.named(other)
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [
+        ("bit", "bite"),
+        ("bits", "bites"),
+        ("dots", "dote"),
+        ("dotted", "dote"),
+        ("wan", "wane"),
+        ("bare", "bar"),
+        ("barely inked", "bar"),
+        ("scrap", "scrape"),
+        ("scrapped", "scraped"),
+        ("strip", "stripe"),
+        ("stripped", "striped"),
+        ("cute", "cut"),
+        ("ripe", "rip"),
+        ("fine", "fin"),
+        ("rage", "rag"),
+        ("sage", "sag"),
+        ("pile", "pilling"),
+        ("pour", "pore"),
+        ("poured", "pore"),
+        ("mating", "matting"),
+        ("tons", "toning"),
+        ("misleading", "missing lead"),
+        ("can", "canning"),
+        ("caps", "capping"),
+    ],
+)
+def test_words_that_look_alike_are_not_one(graph: TermGraph, word: str, other: str) -> None:
+    assert graph.knows(other)
+    assert not graph.knows(word)
+
+
 def test_longer_words_are_not_taken_for_shorter_ones(graph: TermGraph) -> None:
     assert graph.named("solder short", trade="bare board") == {"solder bridge"}
     assert graph.falls_under("short", "solder shorts", trade="bare board") is False

@@ -35,12 +35,16 @@ _COMPONENTS = frozenset(
     "triac rectifier".split()
 )
 _SPELLING = (
-    ("our", "or"), ("mould", "mold"), ("fibre", "fiber"), ("centre", "center"),
+    ("mould", "mold"), ("fibre", "fiber"), ("centre", "center"),
     ("grey", "gray"), ("aluminium", "aluminum"), ("isation", "ization"), ("ise", "ize"),
-    ("ising", "izing"), ("isin", "izin"), ("yse", "yze"), ("lled", "led"), ("lling", "ling"),
+    ("ising", "izing"), ("isin", "izin"), ("yse", "yze"),
     ("sulph", "sulf"), ("tyre", "tire"), ("draught", "draft"), ("gauge", "gage"),
     ("disc", "disk"), ("metre", "meter"), ("plough", "plow"), ("storey", "story"),
 )  # fmt: skip
+# Only past the first syllable: "colour" and "labelled", but no "pour" and no "filled".
+_SPELLING_LATE = re.compile(r"(?<=[aeiouy])([^aeiouy]*)(?:(o)u(?=r)|([aeiou]l)l(?=ed|ing))")
+_SHORT = re.compile(r"[^aeiouy]*(?:qu)?[aeiouy][^aeiouwxy]")  # "scrap" and "bit"
+_OWN_DOUBLE = re.compile(r"[^aeiouy]*(?:qu)?[aeiouy](ll|ss)")  # "fill" and "press"
 _IRREGULAR = {
     "broken": "break", "torn": "tear", "burnt": "burn", "bent": "bend", "worn": "wear",
     "bled": "bleed", "rusty": "rust", "dirty": "dirt", "oily": "oil", "dusty": "dust",
@@ -60,7 +64,9 @@ _NEVER_LOOSE = frozenset(
     "setting lined lining seeded shaking lifting placing placed spotting looping bearing printing "
     "printed coating coated sealing sealed welding welded casting molding molded filled filling "
     "sinking bowing dropping tearing ringing rolling rolled lapping cutting stopping banding "
-    "machined machining wearing tracking plated plating".split()
+    "machined machining wearing tracking plated plating can cap list listed map drawing laminate "
+    "string wing twin tail plug flag reverse block pop jet wind weather sugar powder marble sulfur "
+    "telescope popcorn diesel crocodile alligator blue brown green silver yellow tone".split()
 )
 
 
@@ -155,12 +161,17 @@ def _stem(word: str) -> str:
     for british, american in _SPELLING:
         if british in stem and len(stem) >= 4:
             stem = stem.replace(british, american)
+    stem = _SPELLING_LATE.sub(r"\1\2\3", stem)
     return "defect" if stem in _DEFECT else stem
 
 
 @lru_cache(maxsize=8192)
 def _loose(stem: str) -> str:
-    """Return what "bridge", "bridged" and "bridging" have in common."""
+    """Return what "bridge", "bridged" and "bridging" have in common.
+
+    A final e is no ending of a word of one short syllable: "scraped" is of "scrape", "scrapped" of
+    "scrap", and a "bit" is no "bite".
+    """
     stem = _IRREGULAR.get(stem, stem)
     if stem.endswith("ely"):
         stem = stem.removesuffix("ly")  # "incompletely filled"
@@ -169,7 +180,10 @@ def _loose(stem: str) -> str:
         if rest == stem or len(rest) < at_least or stem.endswith("eed"):
             continue
         if re.search(r"[aeiouy]", rest):
+            if _SHORT.fullmatch(rest):
+                return f"{rest}e"
             stem = rest
             break
-    stem = stem.removesuffix("e") if len(stem) > 3 else stem
-    return re.sub(r"([^aeiou])\1$", r"\1", stem)
+    if (rest := stem.removesuffix("e")) != stem:
+        return stem if len(stem) <= 3 or _SHORT.fullmatch(rest) else rest
+    return stem if _OWN_DOUBLE.fullmatch(stem) else re.sub(r"([^aeiou])\1$", r"\1", stem)
