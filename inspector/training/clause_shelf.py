@@ -126,7 +126,17 @@ def _figures(
     return {"plan": plan, "rows": rows, "families": families, "clauses": clauses}
 
 
-_CARD = """# Clause reader
+_COURSE = """| step | clauses seen | loss | exact |
+|---|---|---|---|
+{rows}
+
+| family | exact |
+|---|---|
+{families}
+"""
+
+_CARD = (
+    """# Clause reader
 
 Turns one clause of a quality standard into the line of a typed check
 (`defects(scratches; in seal area; longest > 0.5 mm) <= 2`), or into `no check`. sha256 of `{file}`:
@@ -145,31 +155,23 @@ Turns one clause of a quality standard into the line of a typed check
 
 ## Figures (held-out wordings and names; lines foretold without a mistake, before packing)
 
-| step | clauses seen | loss | exact |
-|---|---|---|---|
-{rows}
-
-| family | exact |
-|---|---|
-{families}
-
+"""
+    + _COURSE
+    + """
 ## Limits
 
 A reading is a proposal until a person approves it. Wording far from the corpus, several conditions
 in one clause and words with a second meaning are its weak points.
 """
+)
 
-_LEG = """
+_LEG = (
+    """
 ## A leg in adapters
 
 `{file}`, sha256 `{sha256}`, added to the files above, which stay as they are; trained on
 {clauses} clauses, going on from `{start_file}` with sha256 `{start}`. Settings: {plan}.
 
-| step | clauses seen | loss | exact |
-|---|---|---|---|
-{rows}
-
-| family | exact |
-|---|---|
-{families}
 """
+    + _COURSE
+)
